@@ -1,0 +1,1 @@
+"""IMDb's files in, documents out. Knows nothing of Elasticsearch."""

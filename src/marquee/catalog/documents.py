@@ -1,0 +1,57 @@
+"""The documents of the two indexes. These structs are also the wire form of the API's answers.
+
+A document holds the struct's fields, and beside them the search keys (`name_key`, `name_joined`,
+`name_grams`, `name_sounds`), which are searched and never read back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class KnownFor(msgspec.Struct, frozen=True):
+    """A title somebody is known for, resolved."""
+
+    tconst: str
+    title: str
+    year: int | None
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """A person: all that a hit or a profile shows."""
+
+    nconst: str
+    name: str
+    birth_year: int | None
+    death_year: int | None
+    professions: tuple[str, ...]
+    known_for: tuple[KnownFor, ...]
+    popularity: float
+    """0 to 1: log10(1 + votes) / 7 over the titles of this person."""
+    credits_count: int
+
+
+class Title(msgspec.Struct, frozen=True, kw_only=True):
+    """A film, series or other title."""
+
+    tconst: str
+    title: str
+    original_title: str
+    title_type: str | None
+    year: int | None
+    end_year: int | None
+    runtime_minutes: int | None
+    genres: tuple[str, ...]
+    rating: float | None
+    """1 to 10."""
+    votes: int
+
+
+def fields_of(struct: type[msgspec.Struct]) -> list[str]:
+    """Return the field names of a document struct, which is what a search asks Elasticsearch to return."""
+    return [field.encode_name for field in msgspec.structs.fields(struct)]
+
+
+Document = dict[str, Any]

@@ -1,0 +1,97 @@
+"""Everything that can go wrong, as one tree.
+
+MarqueeError
+├── SettingsError             a MARQUEE_ variable or a command option has an unusable value
+├── RequestError              a request parameter is wrong (carries one message per parameter)
+│   └── EmptyQueryError       nothing searchable is left of the query
+├── NotFoundError             no such actor, title or generation
+├── SourceError               the data source cannot be used; the live generation is untouched
+│   ├── SourceMissingError    a folder or file is not there
+│   └── SourceDamagedError    a file is truncated, has a wrong header, is not what it claims
+├── EngineError               Elasticsearch did not do what was asked
+│   ├── EngineUnavailableError    no answer, an answer that came too late, or an incomplete one
+│   ├── EngineNotReadyError       it answers, but no generation is live yet
+│   ├── EngineRejectedError       it refused the request (a bug of ours or a full disk)
+│   └── LoadError                 documents of a bulk load failed for good
+└── NodeError                 the managed local Elasticsearch
+    ├── ProvisionError        download, checksum, compilation or disk space
+    └── NodeStartError        installed, but it does not come up
+
+No class knows an HTTP status or an exit code: `api/problems` and `cli` map them.
+"""
+
+from __future__ import annotations
+
+
+class MarqueeError(Exception):
+    """Base of every error Marquee raises on purpose; its text is one line a user can act on."""
+
+
+class SettingsError(MarqueeError):
+    """A `MARQUEE_` variable or a command option has an unusable value."""
+
+
+class RequestError(MarqueeError):
+    """One or more request parameters are wrong.
+
+    `errors` maps the parameter's name to what is wrong with it.
+    """
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {message}" for name, message in errors.items()))
+        self.errors = errors
+
+
+class EmptyQueryError(RequestError):
+    """Nothing searchable is left of the query after normalisation."""
+
+    def __init__(self, parameter: str = "q") -> None:
+        super().__init__({parameter: "holds no letter and no digit to search for"})
+
+
+class NotFoundError(MarqueeError):
+    """No such actor, title or generation."""
+
+
+class SourceError(MarqueeError):
+    """The data source cannot be used."""
+
+
+class SourceMissingError(SourceError):
+    """A folder or file of the source is not there."""
+
+
+class SourceDamagedError(SourceError):
+    """A file of the source is truncated, has a wrong header, or is not what it claims to be."""
+
+
+class EngineError(MarqueeError):
+    """Elasticsearch did not do what was asked."""
+
+
+class EngineUnavailableError(EngineError):
+    """Elasticsearch gave no answer, gave it too late, or gave an incomplete one."""
+
+
+class EngineNotReadyError(EngineError):
+    """Elasticsearch answers, but no generation is live yet."""
+
+
+class EngineRejectedError(EngineError):
+    """Elasticsearch refused the request."""
+
+
+class LoadError(EngineError):
+    """Documents of a bulk load failed for good."""
+
+
+class NodeError(MarqueeError):
+    """The managed local Elasticsearch cannot be used."""
+
+
+class ProvisionError(NodeError):
+    """Installing the managed node failed: download, checksum, compilation or disk space."""
+
+
+class NodeStartError(NodeError):
+    """The managed node is installed but does not come up."""

@@ -1,0 +1,58 @@
+"""Normalisation and keys of a name: the same functions at index and at query time.
+
+A name becomes a *key* (lower-case ASCII tokens), and each token of the key has *grams* (shared letters) and
+*sounds* (shared pronunciation). Two spellings of a name meet in at least one of the three.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from anyascii import anyascii
+from doublemetaphone import doublemetaphone
+
+# Written inside one word: O'Brien, D’Angelo, Tunç's ʻokina. Dropped, so that "obrien" meets "O'Brien".
+_APOSTROPHES = dict.fromkeys(map(ord, "'`´‘’‛ʹʻʼʽˈ′＇"))
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_HAN = re.compile(r"[㐀-鿿豈-﫿]")
+
+
+def normalise(name: str) -> str:
+    """Return the key of a name: lower-case ASCII tokens joined by one blank, "" where nothing is searchable.
+
+    "Zoë Kravitz" → "zoe kravitz", "Jean-Luc Godard" → "jean luc godard", "Conan O'Brien" → "conan obrien",
+    "J.K. Simmons" → "j k simmons", "周星驰" → "zhou xing chi". Idempotent.
+    """
+    if name.isascii():
+        return _SEPARATORS.sub(" ", name.lower().replace("'", "").replace("`", "")).strip()
+    composed = unicodedata.normalize("NFKC", name).translate(_APOSTROPHES)
+    return _SEPARATORS.sub(" ", "".join(map(_transliterate, composed)).lower()).strip()
+
+
+@lru_cache(maxsize=4096)
+def _transliterate(char: str) -> str:
+    if char.isascii():
+        return char
+    category = unicodedata.category(char)
+    if category == "Cf":  # zero-width joiners, direction marks: not even a separator
+        return ""
+    if category[0] not in "LMN":  # anyascii would spell an emoji out (":slight_smile:")
+        return " "
+    latin = anyascii(char).translate(_APOSTROPHES)
+    return f" {latin} " if _HAN.match(char) else latin
+
+
+def grams(token: str) -> list[str]:
+    """Return the distinct trigrams of a token, its ends marked: "jake" → ["_ja", "jak", "ake", "ke_"]."""
+    marked = f"_{token}_"
+    return list(dict.fromkeys(marked[i : i + 3] for i in range(len(marked) - 2)))
+
+
+def sounds(token: str) -> list[str]:
+    """Return the one or two double-metaphone codes of a token, [] for one without a code (digits).
+
+    "gyllenhaal" and "jilenhal" share "JLNL".
+    """
+    return [code for code in dict.fromkeys(doublemetaphone(token)) if code]

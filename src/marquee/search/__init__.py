@@ -1,0 +1,1 @@
+"""A request in, ranked hits out. Only `lookup` does I/O."""

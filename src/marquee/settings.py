@@ -1,0 +1,111 @@
+"""What can be set from outside: `MARQUEE_` environment variables, read once into one frozen struct."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import platformdirs
+
+from marquee.errors import SettingsError
+
+PREFIX = "MARQUEE_"
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+def default_home() -> Path:
+    """Return the per-user folder for state, caches and the managed node.
+
+    For root it is the system's own folder: Elasticsearch refuses to run as root, and the unprivileged
+    user it runs as cannot reach into a home of mode 0700.
+    """
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return Path("/var/lib/marquee") if is_root else Path(platformdirs.user_data_dir("marquee"))
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting, with its unit and default. The variable is `MARQUEE_` plus the field's name in capitals."""
+
+    elasticsearch_url: tuple[str, ...] = ()
+    """One or more addresses, comma-separated, optionally with user:password@. Empty: the managed local node."""
+    elasticsearch_api_key: str = ""
+    """API key, sent instead of user and password."""
+    elasticsearch_ca_cert: Path | None = None
+    """File with the CA certificate that signed the engine's certificate."""
+    index_prefix: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,40}$")] = "marquee"
+    """First part of the name of every index and alias."""
+    home: Path = msgspec.field(default_factory=default_home)
+    """Folder for state, caches and the managed node."""
+    people: Literal["actors", "everyone"] = "actors"
+    """Who is indexed: people who act, or all people in the files."""
+    title_types: tuple[str, ...] = ()
+    """Title types that are indexed as titles, comma-separated (titles without a type always are).
+    Empty: all but tvEpisode, which is 8.5 M of IMDb's 11 M titles and nothing one looks up by name here."""
+    adult: bool = False
+    """Whether titles marked isAdult are indexed and shown among known-for titles."""
+    memory_limit_mb: Annotated[int, msgspec.Meta(ge=512)] = 2048
+    """Memory a reindex may use in Marquee's own processes, in MiB."""
+    shards: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    """Primary shards per index."""
+    replicas: Annotated[int, msgspec.Meta(ge=0, le=8)] = 0
+    """Replicas per index, from the swap on."""
+    host: str = "127.0.0.1"
+    """Address the service listens on."""
+    port: Port = 8000
+    """Port the service listens on; 0 lets the system choose."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged."""
+
+
+_LISTS = {"elasticsearch_url", "title_types"}
+
+
+def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> tuple[Settings, list[str]]:
+    """Read the settings from `environ` (default: the process's) and `overrides` (command options, by field name).
+
+    Empty variables count as unset. Returns the settings and a list of warnings, one for each unknown
+    variable with our prefix, naming the nearest known one.
+
+    Raises:
+        SettingsError: a value does not fit; the message names the variable.
+    """
+    environ = os.environ if environ is None else environ
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    values: dict[str, Any] = {}
+    warnings: list[str] = []
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in fields or variable != PREFIX + name.upper():
+            near = difflib.get_close_matches(variable, [PREFIX + field.upper() for field in fields], n=1, cutoff=0.0)
+            warnings.append(f"{variable} is not a setting of Marquee; the nearest is {near[0]}")
+        elif text.strip():
+            values[name] = _parse(variable, name, text.strip(), fields[name].type)
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    return Settings(**values), warnings
+
+
+def _parse(variable: str, name: str, text: str, kind: Any) -> Any:
+    raw: Any = [part.strip() for part in text.split(",") if part.strip()] if name in _LISTS else text
+    if kind is bool:
+        # msgspec's lax mode knows true/false/1/0; people also write yes and on
+        raw = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(text.lower(), text.lower())
+    try:
+        value = msgspec.convert(raw, kind, strict=False, dec_hook=_decode_path)
+    except msgspec.ValidationError as error:
+        reason = re.sub(r" - at `\$.*`$", "", str(error))
+        raise SettingsError(f"{variable}={text!r} cannot be used: {reason}") from error
+    return value
+
+
+def _decode_path(kind: Any, value: Any) -> Any:
+    if kind is Path:
+        return Path(value).expanduser()
+    raise NotImplementedError(kind)
