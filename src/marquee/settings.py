@@ -67,7 +67,7 @@ _LISTS = {"elasticsearch_url", "title_types"}
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> tuple[Settings, list[str]]:
-    """Read the settings from `environ` (default: the process's) and `overrides` (command options, by field name).
+    """Read the settings from `environ` (default: the process's), then `overrides` (by field name).
 
     Empty variables count as unset. Returns the settings and a list of warnings, one for each unknown
     variable with our prefix, naming the nearest known one.
@@ -84,7 +84,9 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in fields or variable != PREFIX + name.upper():
-            near = difflib.get_close_matches(variable, [PREFIX + field.upper() for field in fields], n=1, cutoff=0.0)
+            near = difflib.get_close_matches(
+                variable, [PREFIX + field.upper() for field in fields], n=1, cutoff=0.0
+            )
             warnings.append(f"{variable} is not a setting of Marquee; the nearest is {near[0]}")
         elif text.strip():
             values[name] = _parse(variable, name, text.strip(), fields[name].type)
