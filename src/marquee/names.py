@@ -56,3 +56,29 @@ def sounds(token: str) -> list[str]:
     "gyllenhaal" and "jilenhal" share "JLNL".
     """
     return [code for code in dict.fromkeys(doublemetaphone(token)) if code]
+
+
+def locate(name: str) -> list[tuple[str, list[tuple[int, int]]]]:
+    """Return the tokens of `normalise(name)`, each with where its letters stand in `name`.
+
+    A place is a half-open pair of offsets in UTF-16 units, as JavaScript counts. A letter that is spelt with
+    two in the key ("ß" → "ss") has two equal places.
+    """
+    tokens: list[tuple[str, list[tuple[int, int]]]] = []
+    letters, places = "", list[tuple[int, int]]()
+    offset = 0
+    for char in name:
+        width = 1 if ord(char) < 0x10000 else 2
+        composed = unicodedata.normalize("NFKC", char).translate(_APOSTROPHES)
+        for letter in "".join(map(_transliterate, composed)).lower():
+            if _SEPARATORS.match(letter):
+                if letters:
+                    tokens.append((letters, places))
+                letters, places = "", []
+            else:
+                letters += letter
+                places.append((offset, offset + width))
+        offset += width
+    if letters:
+        tokens.append((letters, places))
+    return tokens

@@ -1,0 +1,65 @@
+"""`/v1/actors`: search, suggest and profile."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.params import Parameter
+
+from marquee.api.answers import respond
+from marquee.api.operation import operation_for, query_pairs
+from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
+from marquee.search.lookup import ActorAnswer, Lookup, SearchAnswer, SuggestAnswer
+from marquee.search.request import IdRequest, SearchRequest, SuggestRequest, check_id, parse
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get(
+    "/v1/actors/search",
+    operation_class=operation_for(SearchRequest),
+    operation_id="searchActors",
+    summary="Search people by name, typos tolerated",
+    tags=["actors"],
+    responses=data_of(SearchAnswer) | PROBLEMS,
+)
+async def search_actors(request: AnyRequest, lookup: Lookup) -> Response[Any]:
+    """Return ranked hits for a name in any spelling."""
+    started = time.perf_counter()
+    answer = await lookup.search(parse(SearchRequest, query_pairs(request)))
+    return respond(request, answer, started)
+
+
+@get(
+    "/v1/actors/suggest",
+    operation_class=operation_for(SuggestRequest),
+    operation_id="suggestActors",
+    summary="Complete a name while it is typed, typos tolerated",
+    tags=["actors"],
+    responses=data_of(SuggestAnswer) | PROBLEMS,
+)
+async def suggest_actors(request: AnyRequest, lookup: Lookup) -> Response[Any]:
+    """Return the people whose names may become what is being typed."""
+    started = time.perf_counter()
+    answer = await lookup.suggest(parse(SuggestRequest, query_pairs(request)))
+    return respond(request, answer, started)
+
+
+@get(
+    "/v1/actors/{nconst:str}",
+    operation_id="getActor",
+    summary="A person's profile",
+    tags=["actors"],
+    responses=data_of(ActorAnswer) | PROBLEMS | NOT_FOUND,
+)
+async def get_actor(
+    request: AnyRequest,
+    lookup: Lookup,
+    nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
+) -> Response[Any]:
+    """Return a person by id."""
+    started = time.perf_counter()
+    parse(IdRequest, query_pairs(request))
+    return respond(request, await lookup.find_actor(check_id("nconst", nconst)), started)

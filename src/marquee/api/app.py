@@ -1,0 +1,96 @@
+"""The application: routes, their dependencies, and what is opened and closed with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.spec import License
+from litestar.static_files import create_static_files_router
+
+from marquee import __version__
+from marquee.api import actors, health, problems, titles
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.errors import MarqueeError
+from marquee.search.lookup import Lookup
+from marquee.settings import Settings
+
+STATIC = Path(str(files("marquee.api"))) / "static"
+
+DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
+
+Errors are `application/problem+json` (RFC 9457). Reading needs no token."""
+
+
+class _SwaggerPage(OpenAPIRenderPlugin):
+    """The API's documentation from our own files: the framework's pages load theirs from a CDN."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
+        return (STATIC / "swagger-ui" / "page.html").read_bytes()
+
+
+@get("/", include_in_schema=False, media_type=MediaType.HTML)
+async def demo() -> Response[bytes]:
+    """The demo page."""
+    return Response((STATIC / "demo.html").read_bytes(), media_type=MediaType.HTML)
+
+
+@get("/favicon.ico", include_in_schema=False)
+async def favicon() -> Response[bytes]:
+    """The icon browsers ask for by themselves."""
+    return Response((STATIC / "favicon.svg").read_bytes(), media_type="image/svg+xml")
+
+
+def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
+    """Build the service for one engine; it connects when it starts and needs no engine to start."""
+    cluster = Cluster(endpoint)
+    lookup = Lookup(cluster, settings.index_prefix)
+
+    @asynccontextmanager
+    async def open_cluster(_: Litestar) -> AsyncGenerator[None]:
+        async with cluster:
+            yield
+
+    return Litestar(
+        route_handlers=[
+            demo,
+            favicon,
+            actors.search_actors,
+            actors.suggest_actors,
+            actors.get_actor,
+            titles.get_title,
+            health.live,
+            health.ready,
+            health.status,
+            create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
+        ],
+        dependencies={
+            "cluster": Provide(lambda: cluster, sync_to_thread=False),
+            "lookup": Provide(lambda: lookup, sync_to_thread=False),
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+        },
+        exception_handlers={
+            MarqueeError: problems.respond_to_error,
+            HTTPException: problems.respond_to_http,
+            Exception: problems.respond_to_unexpected,
+        },
+        lifespan=[open_cluster],
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="Marquee",
+            version=__version__,
+            description=DESCRIPTION,
+            license=License(name="Apache-2.0", identifier="Apache-2.0"),
+            path="/schema",
+            render_plugins=[_SwaggerPage(path="/docs")],
+            use_handler_docstrings=True,
+        ),
+    )

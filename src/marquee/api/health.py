@@ -1,0 +1,48 @@
+"""`/health` for probes and `/v1/status` for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from marquee.api.operation import query_pairs
+from marquee.api.responses import PROBLEMS, data_of
+from marquee.engine.cluster import Cluster
+from marquee.reindex.status import Status, read_status
+from marquee.search.lookup import Lookup
+from marquee.search.request import IdRequest, parse
+from marquee.settings import Settings
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
+async def live() -> Response[dict[str, str]]:
+    """Answer without any I/O: an engine that is away must not get this process restarted."""
+    return Response({"status": "live"}, headers=NO_STORE)
+
+
+@get(
+    "/health/ready",
+    operation_id="ready",
+    summary="Can searches be answered?",
+    tags=["health"],
+    responses={503: PROBLEMS[503]},
+)
+async def ready(lookup: Lookup) -> Response[dict[str, str]]:
+    """Answer 200 once both aliases of a live generation answer a search."""
+    return Response({"status": "ready", "generation": await lookup.probe()}, headers=NO_STORE)
+
+
+@get(
+    "/v1/status",
+    operation_id="status",
+    summary="Live generation, data age, counts, health",
+    tags=["health"],
+    responses=data_of(Status),
+)
+async def status(request: Request[Any, Any, Any], cluster: Cluster, settings: Settings) -> Response[Any]:
+    """Describe the live generation and the engine."""
+    parse(IdRequest, query_pairs(request))
+    return Response(await read_status(cluster, settings.index_prefix), headers=NO_STORE)

@@ -1,0 +1,74 @@
+"""From a request struct to its OpenAPI parameters, so that the struct is their only description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from litestar.openapi.spec import Operation, Parameter, Reference, Schema
+
+from marquee.errors import RequestError
+
+# A request has a dozen parameters at most; more are an attack or a mistake.
+MAX_PARAMETERS = 50
+
+
+def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
+    """Return the pairs of the query string, empty values included.
+
+    Raises:
+        RequestError: the query string holds too many pairs.
+    """
+    text = request.scope["query_string"].decode("latin-1")
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError as error:
+        raise RequestError({"query string": f"holds more than {MAX_PARAMETERS} parameters"}) from error
+
+
+def operation_for(struct: type[msgspec.Struct]) -> type[Operation]:
+    """Return an OpenAPI operation class that documents the fields of `struct` as query parameters."""
+    described = [_describe(field) for field in msgspec.structs.fields(struct)]
+
+    @dataclass
+    class QueryOperation(Operation):
+        def __post_init__(self) -> None:
+            parameters: list[Parameter | Reference] = [*(self.parameters or []), *described]
+            self.parameters = parameters
+
+    return QueryOperation
+
+
+def _describe(field: msgspec.structs.FieldInfo) -> Parameter:
+    schema = msgspec.json.schema(field.type)
+    description = schema.pop("description", None)
+    if not field.required:
+        schema["default"] = list(field.default) if isinstance(field.default, tuple) else field.default
+    return Parameter(
+        name=field.name,
+        param_in="query",
+        required=field.required,
+        description=description,
+        schema=_to_schema(schema),
+    )
+
+
+_NAMES = {
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "maxItems": "max_items",
+    "anyOf": "any_of",
+}
+
+
+def _to_schema(schema: dict[str, Any]) -> Schema:
+    """Turn a JSON schema into the framework's own form of it."""
+    values = {_NAMES.get(key, key): value for key, value in schema.items()}
+    if "items" in values:
+        values["items"] = _to_schema(values["items"])
+    if "any_of" in values:
+        values["any_of"] = [_to_schema(each) for each in values["any_of"]]
+    return Schema(**values)

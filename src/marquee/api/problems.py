@@ -1,0 +1,111 @@
+"""Errors as RFC 9457 problems: which error class is which HTTP status, and how it reads."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from marquee import errors
+
+PROBLEM_TYPES = "/problems/"
+MEDIA_TYPE = "application/problem+json"
+# A restart of the managed node takes about 10 s; asking every 5 s finds it soon and costs nothing.
+RETRY_AFTER_S = 5
+
+_log = logging.getLogger("marquee.api")
+
+
+class ParameterError(msgspec.Struct, frozen=True):
+    """What is wrong with one parameter."""
+
+    parameter: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error answer. `type` names the kind of problem and never changes; `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[ParameterError, ...] = ()
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How one error class is answered."""
+
+    name: str
+    title: str
+    status: HTTPStatus
+
+
+# The nearest class in an error's ancestry counts; a test walks the whole tree.
+KINDS: dict[type[errors.MarqueeError], Kind] = {
+    errors.EmptyQueryError: Kind("empty-query", "Nothing to search for", HTTPStatus.BAD_REQUEST),
+    errors.RequestError: Kind("bad-request", "Unusable parameters", HTTPStatus.BAD_REQUEST),
+    errors.NotFoundError: Kind("not-found", "Not found", HTTPStatus.NOT_FOUND),
+    errors.EngineNotReadyError: Kind("not-ready", "No data yet", HTTPStatus.SERVICE_UNAVAILABLE),
+    errors.EngineUnavailableError: Kind(
+        "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
+    ),
+    errors.MarqueeError: Kind("internal-error", "Something broke", HTTPStatus.INTERNAL_SERVER_ERROR),
+}
+
+
+def kind_of(error: errors.MarqueeError) -> Kind:
+    """Return how an error is answered."""
+    return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
+
+
+def respond_to_error(_: Request[Any, Any, Any], error: errors.MarqueeError) -> Response[bytes]:
+    """Answer one of our own errors; what is our fault is logged and not shown."""
+    kind = kind_of(error)
+    detail = str(error)
+    if kind.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s: %s", type(error).__name__, error, exc_info=error)
+        detail = "The fault is on this side and has been logged."
+    parameters: tuple[ParameterError, ...] = ()
+    if isinstance(error, errors.RequestError):
+        parameters = tuple(ParameterError(name, message) for name, message in error.errors.items())
+    return respond(kind, detail, parameters)
+
+
+def respond_to_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what the framework refuses: an unknown path, a wrong method, an oversized body."""
+    status = HTTPStatus(error.status_code)
+    name = status.phrase.lower().replace(" ", "-")
+    return respond(Kind(name, status.phrase, status), error.detail, headers=error.headers or {})
+
+
+def respond_to_unexpected(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer a bug: logged with its trace, shown without."""
+    _log.error("unexpected %s", type(error).__name__, exc_info=error)
+    return respond(KINDS[errors.MarqueeError], "The fault is on this side and has been logged.")
+
+
+def respond(
+    kind: Kind,
+    detail: str,
+    parameters: tuple[ParameterError, ...] = (),
+    headers: dict[str, str] | None = None,
+) -> Response[bytes]:
+    """Build a problem answer; 503 says when to come again."""
+    problem = Problem(
+        type=PROBLEM_TYPES + kind.name,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        errors=parameters,
+    )
+    sent = {"Cache-Control": "no-store", **(headers or {})}
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        sent["Retry-After"] = str(RETRY_AFTER_S)
+    return Response(
+        msgspec.json.encode(problem), status_code=kind.status, media_type=MEDIA_TYPE, headers=sent
+    )

@@ -1,0 +1,202 @@
+"""Generations: complete sets of indexes behind the aliases, told apart by their id.
+
+A generation `v1-20261122t030512` is the indexes `{prefix}-actors-v1-20261122t030512` and
+`{prefix}-titles-v1-20261122t030512`. What built it stands in the `_meta` of the actors index, so that it is
+read, swapped and deleted together with the data it describes.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from marquee.engine.cluster import Cluster
+from marquee.engine.mappings import KINDS, MAPPING_VERSION, Kind, read_mapping
+from marquee.errors import EngineNotReadyError, LoadError
+
+_ID = r"v(?P<version>[1-9]\d{0,5})-(?P<built>\d{8}t\d{6})"
+
+
+class SourceMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """The source a generation was built from, as `/v1/status` shows it."""
+
+    kind: str
+    """sample, folder or imdb."""
+    published_at: datetime
+    """When the source's newest file was made."""
+    confirmed_at: datetime
+    """When the generation was last known to match the newest published source."""
+
+
+class BuildMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """What a generation was built from and with; equal `basis` of two builds means equal documents."""
+
+    source: SourceMeta
+    location: str
+    """Folder the files were read from."""
+    basis: str
+    """Digest of the source's content and of every setting that changes documents."""
+    attribution: str
+    counts: dict[Kind, int]
+    marquee_version: str
+    reason: str = ""
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation that exists in the engine."""
+
+    id: str
+    live: bool
+    complete: bool
+    """Whether its build ended; an incomplete one is never swapped in."""
+    meta: BuildMeta | None
+
+    @property
+    def mapping_version(self) -> int:
+        """The version of the index definitions it was built with."""
+        return int(self.id.removeprefix("v").split("-")[0])
+
+
+def alias(prefix: str, kind: Kind) -> str:
+    """Return the name readers use: `{prefix}-actors`."""
+    return f"{prefix}-{kind}"
+
+
+def index_name(prefix: str, kind: Kind, generation: str) -> str:
+    """Return the name of one index of a generation."""
+    return f"{prefix}-{kind}-{generation}"
+
+
+def parse_index_name(prefix: str, index: str) -> tuple[Kind, str] | None:
+    """Return kind and generation of an index, or None for one that is not ours."""
+    found = re.fullmatch(rf"{re.escape(prefix)}-(actors|titles)-({_ID})", index)
+    return (found[1], found[2]) if found else None  # type: ignore[return-value]
+
+
+def generation_of(prefix: str, index: str) -> str:
+    """Return the generation an answer came from, by the name of the index a hit names.
+
+    Raises:
+        EngineNotReadyError: the alias points at an index that is no generation of ours.
+    """
+    parsed = parse_index_name(prefix, index)
+    if parsed is None:
+        raise EngineNotReadyError(f"index {index} behind our alias is no generation of Marquee")
+    return parsed[1]
+
+
+def new_id(now: datetime | None = None) -> str:
+    """Return the id of a generation that begins now."""
+    return f"v{MAPPING_VERSION}-{(now or datetime.now(UTC)):%Y%m%dt%H%M%S}"
+
+
+async def create(cluster: Cluster, prefix: str, generation: str, shards: int) -> None:
+    """Create the empty indexes of a generation, set up for loading: no refresh, no replicas."""
+    for kind in KINDS:
+        definition = read_mapping(kind)
+        definition["settings"]["index"] = {
+            "number_of_shards": shards,
+            "number_of_replicas": 0,
+            "refresh_interval": "-1",
+        }
+        await cluster.request("PUT", f"/{index_name(prefix, kind, generation)}", body=definition)
+
+
+async def complete(cluster: Cluster, prefix: str, generation: str, meta: BuildMeta, *, replicas: int) -> None:
+    """End a build: make the documents searchable, check their counts, record `meta`, restore the settings.
+
+    Raises:
+        LoadError: an index holds more or fewer documents than `meta.counts` says.
+    """
+    for kind in KINDS:
+        index = index_name(prefix, kind, generation)
+        await cluster.request("POST", f"/{index}/_refresh", timeout_s=300)
+        found = (await cluster.request("GET", f"/{index}/_count"))["count"]
+        if found != meta.counts[kind]:
+            raise LoadError(f"{index} holds {found:,} documents where {meta.counts[kind]:,} were sent")
+        settings = {"index": {"refresh_interval": None, "number_of_replicas": replicas}}
+        await cluster.request("PUT", f"/{index}/_settings", body=settings)
+    await write_meta(cluster, prefix, generation, meta)
+
+
+async def write_meta(cluster: Cluster, prefix: str, generation: str, meta: BuildMeta) -> None:
+    """Replace what stands recorded of a generation."""
+    recorded = {"mapping_version": MAPPING_VERSION, "build": msgspec.to_builtins(meta)}
+    path = f"/{index_name(prefix, 'actors', generation)}/_mapping"
+    await cluster.request("PUT", path, body={"_meta": recorded})
+
+
+async def list_generations(cluster: Cluster, prefix: str) -> list[Generation]:
+    """Return all generations of this prefix, newest first."""
+    pattern = ",".join(f"{prefix}-{kind}-v*" for kind in KINDS)
+    params = {
+        "filter_path": "*.aliases,*.mappings._meta",
+        "allow_no_indices": "true",
+        "expand_wildcards": "open",
+        "features": "aliases,mappings",
+    }
+    indexes: dict[str, Any] = await cluster.request("GET", f"/{pattern}", params=params)
+    kinds_of: dict[str, set[Kind]] = {}
+    for index in indexes:
+        if parsed := parse_index_name(prefix, index):
+            kinds_of.setdefault(parsed[1], set()).add(parsed[0])
+    return [
+        _describe(prefix, generation, kinds_of[generation], indexes)
+        for generation in sorted(kinds_of, key=lambda each: each.split("-")[1], reverse=True)
+    ]
+
+
+def _describe(prefix: str, generation: str, kinds: set[Kind], indexes: dict[str, Any]) -> Generation:
+    def index(kind: Kind) -> dict[str, Any]:
+        found: dict[str, Any] = indexes.get(index_name(prefix, kind, generation), {})
+        return found
+
+    build = index("actors").get("mappings", {}).get("_meta", {}).get("build")
+    return Generation(
+        id=generation,
+        live=all(alias(prefix, kind) in index(kind).get("aliases", {}) for kind in KINDS),
+        complete=build is not None and kinds == set(KINDS),
+        meta=msgspec.convert(build, BuildMeta) if build else None,
+    )
+
+
+async def find_live(cluster: Cluster, prefix: str) -> Generation | None:
+    """Return the generation behind the aliases, None where there is none."""
+    return next((each for each in await list_generations(cluster, prefix) if each.live), None)
+
+
+async def resolve(cluster: Cluster, prefix: str) -> str:
+    """Return the id of the live generation.
+
+    Raises:
+        EngineNotReadyError: none is live.
+    """
+    indexes: dict[str, Any] = await cluster.request("GET", f"/_alias/{alias(prefix, 'actors')}")
+    return generation_of(prefix, next(iter(indexes)))
+
+
+async def swap(cluster: Cluster, prefix: str, generation: str) -> None:
+    """Point both aliases at a generation, in one call: no reader sees a mixed or an empty set."""
+    actions: list[dict[str, Any]] = []
+    for each in await list_generations(cluster, prefix):
+        if each.id != generation:
+            # By full name: a wildcard in a removal also hits the indexes of longer prefixes.
+            actions += [
+                {"remove": {"index": index_name(prefix, kind, each.id), "alias": alias(prefix, kind)}}
+                for kind in KINDS
+                if each.live
+            ]
+    actions += [
+        {"add": {"index": index_name(prefix, kind, generation), "alias": alias(prefix, kind)}}
+        for kind in KINDS
+    ]
+    await cluster.request("POST", "/_aliases", body={"actions": actions})
+
+
+async def delete(cluster: Cluster, prefix: str, generation: str) -> None:
+    """Delete the indexes of a generation; those already gone are no error."""
+    names = ",".join(index_name(prefix, kind, generation) for kind in KINDS)
+    await cluster.request("DELETE", f"/{names}", params={"ignore_unavailable": "true"})

@@ -1,0 +1,129 @@
+"""What may be asked: one struct per question, which is also its documentation and its validation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from marquee.errors import EmptyQueryError, RequestError
+from marquee.names import normalise
+
+MAX_WINDOW = 100
+"""The deepest hit that can be asked for: `offset + limit`."""
+
+Query = Annotated[str, Meta(max_length=200, description="What was typed: a name, in any spelling.")]
+Limit = Annotated[int, Meta(ge=1, le=50, description="How many answers at most.")]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Search people by name, typos tolerated."""
+
+    q: Query
+    limit: Limit = 10
+    offset: Annotated[int, Meta(ge=0, le=MAX_WINDOW, description="How many hits to skip.")] = 0
+    profession: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...],
+        Meta(max_length=10, description="Only people with one of these professions, `actor` say."),
+    ] = ()
+    born: Annotated[int | None, Meta(description="Hint: the year of birth; bearers born then first.")] = None
+    born_tolerance: Annotated[int, Meta(ge=0, le=100, description="Years by which `born` may be wrong.")] = 1
+    title: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
+        Meta(max_length=10, description="Hint: a title the person is known for."),
+    ] = ()
+    min_score: Annotated[float, Meta(ge=0, le=1, description="Leave out hits below this score.")] = 0.0
+    explain: Annotated[bool, Meta(description="Say of each hit why it stands where it stands.")] = False
+
+    @property
+    def key(self) -> str:
+        """The normalised query, never empty."""
+        return normalise(self.q)
+
+
+class SuggestRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Complete a name while it is typed."""
+
+    q: Query
+    limit: Limit = 8
+
+    @property
+    def key(self) -> str:
+        """The normalised query, never empty."""
+        return normalise(self.q)
+
+
+class IdRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Look something up by its id, which stands in the path: no parameters."""
+
+
+AnyRequest = TypeVar("AnyRequest", SearchRequest, SuggestRequest, IdRequest)
+
+_IDS = {"nconst": "nm", "tconst": "tt"}
+
+
+def check_id(parameter: str, text: str) -> str:
+    """Return an nconst or tconst if it is one: "nm" or "tt" and 7 to 10 digits.
+
+    Raises:
+        RequestError: it is not.
+    """
+    if not re.fullmatch(_IDS[parameter] + "[0-9]{7,10}", text):
+        raise RequestError({parameter: f"is not of the form {_IDS[parameter]}0000000"})
+    return text
+
+
+def parse(kind: type[AnyRequest], pairs: Iterable[tuple[str, str]]) -> AnyRequest:
+    """Build a request from the pairs of a query string.
+
+    Raises:
+        RequestError: names every parameter that is missing, unknown, repeated or out of range.
+        EmptyQueryError: nothing searchable is left of `q`.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    errors = {name: "is not a parameter of this endpoint" for name in given if name not in fields}
+    for name, field in fields.items():
+        if name not in given:
+            if field.required:
+                errors[name] = "is missing"
+            continue
+        is_list = isinstance(field.default, tuple)
+        if not is_list and len(given[name]) > 1:
+            errors[name] = "is given more than once"
+            continue
+        raw = given[name] if is_list else given[name][0]
+        try:
+            values[name] = msgspec.convert(raw, field.type, strict=False)
+        except msgspec.ValidationError as error:
+            errors[name] = describe_violation(error)
+    if errors:
+        raise RequestError(errors)
+    return check(kind(**values))
+
+
+def check(request: AnyRequest) -> AnyRequest:
+    """Return the request if it makes sense as a whole; raises as `parse` does."""
+    if isinstance(request, IdRequest):
+        return request
+    if _CONTROL.search(request.q):
+        raise RequestError({"q": "holds a control character"})
+    if not request.key:
+        raise EmptyQueryError
+    if isinstance(request, SearchRequest) and request.offset + request.limit > MAX_WINDOW:
+        raise RequestError({"offset": f"offset + limit is more than {MAX_WINDOW}"})
+    return request
+
+
+def describe_violation(error: msgspec.ValidationError) -> str:
+    """Turn msgspec's message into one for who wrote the request: "expected `int` <= 50"."""
+    text = re.sub(r" - at `\$.*`$", "", str(error))
+    return text[0].lower() + text[1:]
