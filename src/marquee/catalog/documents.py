@@ -6,9 +6,12 @@ A document holds the struct's fields, and beside them the search keys (`name_key
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import polars as pl
 
 
 class KnownFor(msgspec.Struct, frozen=True):
@@ -49,9 +52,89 @@ class Title(msgspec.Struct, frozen=True, kw_only=True):
     votes: int
 
 
+class Credit(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a filmography."""
+
+    tconst: str
+    title: str
+    year: int | None
+    title_type: str | None
+    category: str | None
+    characters: tuple[str, ...]
+
+
+class CastEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a title's cast, crew included: `category` tells."""
+
+    nconst: str
+    name: str
+    category: str | None
+    characters: tuple[str, ...]
+    ordering: int | None
+
+
 def fields_of(struct: type[msgspec.Struct]) -> list[str]:
     """Return the field names of a document struct, which is what a search asks Elasticsearch to return."""
     return [field.encode_name for field in msgspec.structs.fields(struct)]
 
 
 Document = dict[str, Any]
+
+ACTOR_COLUMNS = (*fields_of(Actor), "name_key", "name_joined", "name_grams", "name_sounds", "credits")
+"""Fields of an actor document. `credits` (a list of `Credit`, newest first) is stored, never searched."""
+TITLE_COLUMNS = (*fields_of(Title), "title_key", "original_key", "popularity", "cast")
+"""Fields of a title document. `original_key` is null unless it differs from `title_key`; `cast` (a list of
+`CastEntry` in billing order) is stored, never searched."""
+
+ROW_GROUP = 16_384
+"""Rows per Parquet row group of the files encoded here: what is held in memory at once."""
+_ENCODED_ROWS = 2048
+
+
+def encode_actors(files: Iterable[Path], chunk_bytes: int = 5 << 20) -> Iterator[tuple[bytes, int]]:
+    """Yield the actor documents of Parquet files as `_bulk` bodies: see `encode`."""
+    return encode(files, "nconst", ACTOR_COLUMNS, chunk_bytes)
+
+
+def encode_titles(files: Iterable[Path], chunk_bytes: int = 5 << 20) -> Iterator[tuple[bytes, int]]:
+    """Yield the title documents of Parquet files as `_bulk` bodies: see `encode`."""
+    return encode(files, "tconst", TITLE_COLUMNS, chunk_bytes)
+
+
+def encode(
+    files: Iterable[Path], id_column: str, columns: Sequence[str], chunk_bytes: int
+) -> Iterator[tuple[bytes, int]]:
+    """Yield `(body, document count)`, each body about `chunk_bytes` long and ready to be sent to `_bulk`.
+
+    The index is not in the action lines but in the URL: `{"index":{"_id":"nm0350453"}}`, line feed, document,
+    line feed. Same files, same bytes. Polars writes the JSON of whole columns, 2.7 times as fast as msgspec
+    or orjson from Python objects.
+    """
+    parts: list[bytes] = []
+    size = count = 0
+    for path in files:
+        rows = pl.scan_parquet(path).select(pl.len()).collect().item()
+        for offset in range(0, rows, ROW_GROUP):
+            frame = pl.scan_parquet(path).select(columns).slice(offset, ROW_GROUP).collect()
+            for part in frame.iter_slices(_ENCODED_ROWS):
+                parts.append(_encode_rows(part, id_column))
+                size += len(parts[-1])
+                count += part.height
+                if size >= chunk_bytes:
+                    yield b"".join(parts), count
+                    parts.clear()
+                    size = count = 0
+    if parts:
+        yield b"".join(parts), count
+
+
+def _encode_rows(rows: pl.DataFrame, id_column: str) -> bytes:
+    line = pl.concat_str(
+        pl.lit('{"index":{"_id":"'),
+        pl.col(id_column),
+        pl.lit('"}}\n'),
+        pl.struct(pl.all()).struct.json_encode(),
+        pl.lit("\n"),
+    )
+    text: str = rows.select(line.str.join("")).item()
+    return text.encode()

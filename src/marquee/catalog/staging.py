@@ -1,0 +1,69 @@
+"""Rows spread over buckets by their id, in memory as long as they are few, then in Parquet.
+
+Every join here is between rows of one id, so it can be done bucket by bucket, and memory is bounded by the
+largest bucket instead of by the catalogue.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+
+class Buckets:
+    """Rows of one kind, spread over `count` buckets by the integer in column `key`, in order of arrival.
+
+    At most about `limit_bytes` of rows are held in memory; the rest lies in `folder`.
+    """
+
+    def __init__(self, folder: Path, key: str, count: int, limit_bytes: int, schema: pl.Schema) -> None:
+        self.rows = 0
+        self._folder = folder
+        self._key = key
+        self._count = count
+        self._limit_bytes = limit_bytes
+        self._schema = schema
+        self._frames: list[list[pl.DataFrame]] = [[] for _ in range(count)]
+        self._files: list[list[Path]] = [[] for _ in range(count)]
+        self._held_bytes = 0
+        self._waves = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Add rows with the columns of the schema, in any order."""
+        if frame.is_empty():
+            return
+        frame = frame.select(self._schema.names())
+        self.rows += frame.height
+        if self._count == 1:
+            self._frames[0].append(frame)
+        else:
+            bucket = pl.col(self._key) % self._count
+            parts = frame.with_columns(bucket.alias("_bucket")).partition_by(
+                "_bucket", as_dict=True, include_key=False
+            )
+            for (index,), part in parts.items():
+                self._frames[index].append(part)
+        self._held_bytes += int(frame.estimated_size())
+        if self._held_bytes > self._limit_bytes:
+            self.flush()
+
+    def flush(self) -> None:
+        """Move what is held in memory to disk."""
+        self._waves += 1
+        for index, frames in enumerate(self._frames):
+            if frames:
+                path = self._folder / f"{index:04}-{self._waves:04}.parquet"
+                pl.concat(frames, rechunk=False).write_parquet(path, compression="lz4", statistics=False)
+                self._files[index].append(path)
+                frames.clear()
+        self._held_bytes = 0
+
+    def take(self, index: int) -> pl.DataFrame:
+        """Return the rows of a bucket, in order of arrival, and forget them."""
+        frames = [pl.read_parquet(path) for path in self._files[index]] + self._frames[index]
+        for path in self._files[index]:
+            path.unlink()
+        self._files[index], self._frames[index] = [], []
+        return pl.concat(frames) if frames else pl.DataFrame(schema=self._schema)
