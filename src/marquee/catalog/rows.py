@@ -104,15 +104,21 @@ _DECODER = msgspec.json.Decoder(list[str])
 def _decode_characters(values: pl.Series) -> pl.Series:
     # Nearly all are arrays without escapes, which Polars splits itself; msgspec reads the rest one by one.
     # Polars' own json_decode fails a whole column for one bad value.
-    plain = values.str.contains(_PLAIN_ARRAY)
-    split = pl.select(
-        pl.when(pl.lit(plain)).then(pl.lit(values).str.slice(2).str.head(-2).str.split('","'))
-    ).to_series()
-    rest = (~plain).fill_null(value=False)
-    if not rest.any():
-        return split
-    decoded = pl.Series([_decode_array(value) for value in values.filter(rest)], dtype=pl.List(pl.String))
-    return split.scatter(rest.arg_true(), decoded)
+    frame = pl.DataFrame({"value": values}).with_columns(
+        pl.col("value").str.contains(_PLAIN_ARRAY).alias("is_plain")
+    )
+    split = pl.when("is_plain").then(pl.col("value").str.slice(2).str.head(-2).str.split('","'))
+    rest = frame.filter(~pl.col("is_plain"))["value"]
+    if rest.is_empty():
+        return frame.select(split.alias("value"))["value"]
+    decoded = pl.Series([_decode_array(value) for value in rest], dtype=pl.List(pl.String))
+    nth_of_rest = (~pl.col("is_plain")).fill_null(value=False).cum_sum().cast(pl.Int64) - 1
+    return frame.select(
+        pl.when(~pl.col("is_plain"))
+        .then(pl.lit(decoded).gather(nth_of_rest.clip(0)))
+        .otherwise(split)
+        .alias("value")
+    )["value"]
 
 
 def _decode_array(value: str) -> list[str] | None:

@@ -46,10 +46,10 @@ def resolve_credits(
     resolved = principals.join(_title_data(rated, rules), on="tconst", how="inner")
     file.add(file.orphans, "title", principals.height - resolved.height)
     if not rules.adult:
-        known = credits.height
-        resolved = credits.filter(~pl.col("is_adult"))
-        file.add(file.left_out, "adult title", known - credits.height)
-    return credits.select(CREDIT.names())
+        everything = resolved.height
+        resolved = resolved.filter(~pl.col("is_adult"))
+        file.add(file.left_out, "adult title", everything - resolved.height)
+    return resolved.select(CREDIT.names())
 
 
 def resolve_known_for(
