@@ -30,10 +30,10 @@ def default_home() -> Path:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Every setting, with its unit and default. The variable is `MARQUEE_` plus the field's name in capitals."""
+    """Every setting, with its unit and default; its variable is `MARQUEE_` plus its name in capitals."""
 
     elasticsearch_url: tuple[str, ...] = ()
-    """One or more addresses, comma-separated, optionally with user:password@. Empty: the managed local node."""
+    """Addresses, comma-separated, optionally with user:password@. Empty: the managed local node."""
     elasticsearch_api_key: str = ""
     """API key, sent instead of user and password."""
     elasticsearch_ca_cert: Path | None = None
@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Primary shards per index."""
     replicas: Annotated[int, msgspec.Meta(ge=0, le=8)] = 0
     """Replicas per index, from the swap on."""
+    keep_generations: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
+    """Complete generations that are kept, the live one included."""
     host: str = "127.0.0.1"
     """Address the service listens on."""
     port: Port = 8000
@@ -90,7 +92,9 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
             warnings.append(f"{variable} is not a setting of Marquee; the nearest is {near[0]}")
         elif text.strip():
             values[name] = _parse(variable, name, text.strip(), fields[name].type)
-    values.update({name: value for name, value in overrides.items() if value is not None})
+    for name, value in overrides.items():
+        if value is not None:
+            values[name] = _convert(name, value, value, fields[name].type)
     return Settings(**values), warnings
 
 
@@ -99,12 +103,15 @@ def _parse(variable: str, name: str, text: str, kind: Any) -> Any:
     if kind is bool:
         # msgspec's lax mode knows true/false/1/0; people also write yes and on
         raw = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(text.lower(), text.lower())
+    return _convert(variable, text, raw, kind)
+
+
+def _convert(name: str, shown: Any, raw: Any, kind: Any) -> Any:
     try:
-        value = msgspec.convert(raw, kind, strict=False, dec_hook=_decode_path)
+        return msgspec.convert(raw, kind, strict=False, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
         reason = re.sub(r" - at `\$.*`$", "", str(error))
-        raise SettingsError(f"{variable}={text!r} cannot be used: {reason}") from error
-    return value
+        raise SettingsError(f"{name}={shown!r} cannot be used: {reason}") from error
 
 
 def _decode_path(kind: Any, value: Any) -> Any:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -56,22 +52,9 @@ def open_source(folder: Path, kind: SourceKind = "folder") -> Source:
         raise SourceMissingError(f"{error.filename or folder} cannot be read: {error.strerror}") from error
 
 
-@contextmanager
-def open_sample() -> Iterator[Source]:
-    """Describe the sample that comes with the package, for as long as the context lasts.
-
-    Where the package lies in a folder, so does the sample; where it is imported from an archive, the sample
-    is unpacked for the duration.
-    """
-    packaged = resources.files("marquee.catalog") / "sample"
-    if isinstance(packaged, Path):
-        yield open_source(packaged, "sample")
-        return
-    with tempfile.TemporaryDirectory(prefix="marquee-sample-") as name:
-        for entry in packaged.iterdir():
-            with entry.open("rb") as packed, (Path(name) / entry.name).open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
-        yield open_source(Path(name), "sample")
+def open_sample() -> Source:
+    """Describe the sample that comes with the package."""
+    return open_source(Path(str(resources.files("marquee.catalog"))) / "sample", "sample")
 
 
 def _fingerprint(paths: dict[str, Path]) -> str:

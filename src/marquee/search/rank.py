@@ -24,8 +24,8 @@ POPULARITY_WEIGHT_ONE_WORD = 0.25
 POPULARITY_WEIGHT = 0.14
 EXACT_BONUS = 0.05
 """Between .03, where a famous near-namesake beats an exact name, and .08, where it never does."""
-HINT_BONUS = 0.1
-"""A hint settles between bearers of one name; it never lifts a name that was not meant."""
+HINT_BONUS = 0.3
+"""More than popularity can weigh: a hint that fits settles between bearers of one name."""
 JOINED_DISCOUNT = 0.02
 """The same letters in other words ("bradpitt") come right after the same words."""
 DID_YOU_MEAN_SCORE = 0.6

@@ -56,9 +56,11 @@ def rank_suggestions(key: str, candidates: Iterable[Actor], limit: int) -> list[
 def _fit(typed: list[str], name: str) -> tuple[float, tuple[tuple[int, int], ...]] | None:
     """Return how well `typed` begins the name's tokens, and the matched places; None where it can't."""
     located = names.locate(name)
-    if "".join(token for token, _ in located).startswith("".join(typed)):
-        in_order = [place for _, places in located for place in places]
-        return 1.0 + ORDER_BONUS, _merge(_by_token(located, len("".join(typed)), in_order))
+    joined = "".join(typed)
+    for start in range(len(located)):
+        rest = located[start:]
+        if "".join(token for token, _ in rest).startswith(joined):
+            return 1.0 + (ORDER_BONUS if start == 0 else 0.0), _split_at_tokens(rest, len(joined))
     free = dict(enumerate(located))
     likeness, covered, positions = 0.0, list[tuple[int, int]](), list[int]()
     for word in typed:
@@ -71,24 +73,19 @@ def _fit(typed: list[str], name: str) -> tuple[float, tuple[tuple[int, int], ...
         covered.append((places[0][0], places[-1][1]))
         positions.append(at)
     bonus = ORDER_BONUS if positions[0] == 0 and positions == sorted(positions) else 0.0
-    return likeness / sum(map(len, typed)) + bonus, _merge(covered)
+    return likeness / sum(map(len, typed)) + bonus, tuple(sorted(covered))
 
 
-def _by_token(
-    located: list[tuple[str, list[tuple[int, int]]]], letters: int, in_order: list[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Split the first `letters` places of a name where its tokens end."""
-    spans, start = [], 0
-    for token, _ in located:
-        end = min(start + len(token), letters)
-        if start < end:
-            spans.append((in_order[start][0], in_order[end - 1][1]))
-        start += len(token)
-    return spans
-
-
-def _merge(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    return tuple(sorted(dict.fromkeys(spans)))
+def _split_at_tokens(
+    located: list[tuple[str, list[tuple[int, int]]]], letters: int
+) -> tuple[tuple[int, int], ...]:
+    """Return where the first `letters` letters stand, one span for each token they reach into."""
+    spans: list[tuple[int, int]] = []
+    for _, places in located:
+        if letters > 0:
+            spans.append((places[0][0], places[: max(0, letters)][-1][1]))
+        letters -= len(places)
+    return tuple(spans)
 
 
 def _headline(actor: Actor) -> str | None:

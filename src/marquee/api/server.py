@@ -1,0 +1,51 @@
+"""The process that serves the application."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+
+from marquee.api.app import create_app
+from marquee.engine.cluster import Endpoint
+from marquee.errors import SettingsError
+from marquee.settings import Settings
+
+# Requests in flight get this long to end after SIGTERM; none may take longer than a search's deadline.
+DRAIN_TIMEOUT_S = 5
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say, before anything slow is begun.
+
+    Raises:
+        SettingsError: the port is taken or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(
+            f"cannot listen on {settings.host} port {settings.port} ({reason}): use --port or --host"
+        ) from error
+
+
+def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> None:
+    """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt).
+
+    Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
+    """
+    config = uvicorn.Config(
+        create_app(settings, endpoint),
+        log_level=settings.log_level,
+        # An access log would hold what people type.
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
+    )
+    if settings.log_level == "info":
+        # Its own start-up lines say less than ours.
+        config.log_level = "warning"
+        config.configure_logging()
+    uvicorn.Server(config).run(sockets=[listener])

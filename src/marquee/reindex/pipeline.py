@@ -1,0 +1,155 @@
+"""The steps of a reindex, from files to swapped aliases. Any failure leaves the aliases where they were."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from marquee import __version__
+from marquee.catalog.assemble import Assembly, assemble
+from marquee.catalog.documents import encode_actors, encode_titles
+from marquee.catalog.sources import Source
+from marquee.engine import generations
+from marquee.engine.cluster import Cluster
+from marquee.engine.generations import BuildMeta, Generation, SourceMeta
+from marquee.engine.loading import load
+from marquee.engine.mappings import KINDS, MAPPING_VERSION, Kind
+from marquee.errors import EngineError
+from marquee.progress import Progress
+from marquee.settings import Settings
+
+# An incomplete generation older than this is what a crash left, not a build that still runs.
+MAX_BUILD_TIME = timedelta(hours=24)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a reindex ended well."""
+
+    generation: str
+    built: bool
+    """False where the live generation already holds what would have been built."""
+    counts: dict[Kind, int]
+    took_s: float
+
+
+def read_basis(settings: Settings, source: Source) -> str:
+    """Return a digest of all that determines the documents: equal digests, equal documents."""
+    parts = (
+        source.fingerprint,
+        str(MAPPING_VERSION),
+        settings.people,
+        ",".join(sorted(settings.title_types)),
+        str(settings.adult),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def find_current(live: Generation | None, basis: str | None) -> Outcome | None:
+    """Return what a reindex would say if the live generation has this basis (None: any), else None."""
+    if live is None or live.meta is None or (basis is not None and live.meta.basis != basis):
+        return None
+    return Outcome(generation=live.id, built=False, counts=live.meta.counts, took_s=0.0)
+
+
+async def reindex(
+    settings: Settings,
+    cluster: Cluster,
+    source: Source,
+    progress: Progress,
+    *,
+    force: bool = False,
+    reason: str = "",
+) -> Outcome:
+    """Build a generation from `source` and swap it in; nothing is built where the live one is the same.
+
+    Raises:
+        SourceError: a file is missing or damaged.
+        EngineError: the engine failed; the new generation is deleted.
+    """
+    started = time.monotonic()
+    prefix = settings.index_prefix
+    basis = await asyncio.to_thread(read_basis, settings, source)
+    current = find_current(await generations.find_live(cluster, prefix), basis)
+    if current is not None and not force:
+        return current
+    work = await asyncio.to_thread(_make_work_folder, settings.home)
+    try:
+        assembly = await asyncio.to_thread(assemble, source.folder, settings, work, progress)
+        meta = BuildMeta(
+            source=SourceMeta(
+                kind=source.kind, published_at=source.published_at, confirmed_at=datetime.now(UTC)
+            ),
+            location=str(source.folder),
+            basis=basis,
+            attribution=source.attribution,
+            counts={"actors": assembly.actors, "titles": assembly.titles},
+            marquee_version=__version__,
+            reason=reason,
+        )
+        generation = await _build(settings, cluster, assembly, meta, progress)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+    await generations.swap(cluster, prefix, generation)
+    await _prune(cluster, settings)
+    return Outcome(
+        generation=generation, built=True, counts=meta.counts, took_s=round(time.monotonic() - started, 2)
+    )
+
+
+def _make_work_folder(home: Path) -> Path:
+    parent = home / "work"
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="reindex-", dir=parent))
+
+
+async def _build(
+    settings: Settings, cluster: Cluster, assembly: Assembly, meta: BuildMeta, progress: Progress
+) -> str:
+    """Create, load and complete a generation; an unfinished one is deleted, whatever ended it."""
+    generation = generations.new_id()
+    try:
+        await generations.create(cluster, settings.index_prefix, generation, settings.shards)
+        documents = {
+            "actors": encode_actors(assembly.actor_files),
+            "titles": encode_titles(assembly.title_files),
+        }
+        for kind in KINDS:
+            index = generations.index_name(settings.index_prefix, kind, generation)
+            progress.start(f"index {kind}", meta.counts[kind], "docs")
+            await load(cluster, index, documents[kind], progress.advance)
+        progress.start("refresh and check")
+        await generations.complete(
+            cluster, settings.index_prefix, generation, meta, replicas=settings.replicas
+        )
+        progress.finish()
+    except BaseException:
+        await asyncio.shield(_discard(cluster, settings.index_prefix, generation))
+        raise
+    return generation
+
+
+async def _discard(cluster: Cluster, prefix: str, generation: str) -> None:
+    try:
+        await generations.delete(cluster, prefix, generation)
+    except EngineError:
+        # The engine is away, which is why the build failed: the next reindex finds the rest and removes it.
+        return
+
+
+async def _prune(cluster: Cluster, settings: Settings) -> None:
+    """Delete the generations beyond those that are kept, and what crashed builds left; never the live one."""
+    every = await generations.list_generations(cluster, settings.index_prefix)
+    complete = [each for each in every if each.complete]
+    kept = {each.id for each in complete[: settings.keep_generations]}
+    oldest = f"{datetime.now(UTC) - MAX_BUILD_TIME:%Y%m%dt%H%M%S}"
+    for each in every:
+        is_orphan = not each.complete and each.id.split("-")[1] < oldest
+        if not each.live and (is_orphan or (each.complete and each.id not in kept)):
+            await generations.delete(cluster, settings.index_prefix, each.id)

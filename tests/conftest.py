@@ -1,0 +1,132 @@
+"""What the tests share: a real engine, an index prefix of this run's own, and a running service.
+
+The engine is MARQUEE_ELASTICSEARCH_URL where that is set, else a container where a Docker engine answers, else
+the managed local node. Where none can be had, every test that needs one fails.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from marquee.catalog.sources import open_sample
+from marquee.engine import generations
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.endpoint import open_endpoint
+from marquee.progress import SILENT
+from marquee.reindex.pipeline import reindex
+from marquee.settings import Settings, read_settings
+
+ENGINE_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:8.18.0"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def _docker_answers() -> bool:
+    import docker
+
+    try:
+        return bool(docker.from_env(timeout=5).ping())
+    except docker.errors.DockerException:
+        return False
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[Endpoint]:
+    settings, _ = read_settings()
+    with ExitStack() as stack:
+        if not settings.elasticsearch_url and _docker_answers():
+            from testcontainers.elasticsearch import ElasticSearchContainer
+
+            container = stack.enter_context(ElasticSearchContainer(ENGINE_IMAGE, mem_limit="2g"))
+            yield Endpoint(urls=(container.get_url(),))
+        else:
+            yield stack.enter_context(open_endpoint(settings))
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings with an index prefix that no other run has."""
+    return read_settings(
+        {}, index_prefix=f"test-{uuid.uuid4().hex[:12]}", home=tmp_path_factory.mktemp("home")
+    )[0]
+
+
+@pytest.fixture(scope="session")
+async def cluster(endpoint: Endpoint, settings: Settings, anyio_backend: str) -> AsyncIterator[Cluster]:
+    async with Cluster(endpoint) as cluster:
+        yield cluster
+        await remove_indexes(cluster, settings.index_prefix)
+
+
+async def remove_indexes(cluster: Cluster, prefix: str) -> None:
+    """Delete every index of a prefix and of those that begin with it (tests derive theirs from the run's)."""
+    found = await cluster.request("GET", f"/{prefix}*", params={"filter_path": "*.aliases"})
+    for index in found:
+        await cluster.request("DELETE", f"/{index}")
+
+
+@pytest.fixture(scope="session")
+async def sample(cluster: Cluster, settings: Settings) -> str:
+    """Index the packaged sample once; the id of the generation that is live then."""
+    return (await reindex(settings, cluster, open_sample(), SILENT)).generation
+
+
+@contextmanager
+def run_service(settings: Settings, endpoint: Endpoint) -> Iterator[str]:
+    """Run `marquee serve` as a process of its own; yield its address."""
+    url = endpoint.urls[0]
+    if endpoint.username:
+        url = url.replace("://", f"://{endpoint.username}:{endpoint.password}@")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MARQUEE_")}
+    environ |= {
+        "MARQUEE_ELASTICSEARCH_URL": url,
+        "MARQUEE_INDEX_PREFIX": settings.index_prefix,
+        "MARQUEE_HOME": str(settings.home),
+    }
+    command = [sys.executable, "-m", "marquee", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = next((line for line in process.stdout if "http://" in line), None)
+            assert address is not None, "the service ended before it told its address"
+            yield "http://" + address.split("http://")[1].split("/")[0].strip()
+        finally:
+            process.terminate()
+            assert process.wait(timeout=15) == 0, "the service did not end well"
+
+
+@pytest.fixture(scope="session")
+def service_url(settings: Settings, endpoint: Endpoint, sample: str) -> Iterator[str]:
+    """A running service over the sample."""
+    with run_service(settings, endpoint) as url:
+        yield url
+
+
+def write_tsv(folder: Path, name: str, rows: list[tuple[str, ...]]) -> None:
+    """Write one dataset file, uncompressed."""
+    text = "\n".join("\t".join(row) for row in [HEADERS[name], *rows]) + "\n"
+    (folder / f"{name}.tsv").write_text(text)
+
+
+HEADERS: dict[str, tuple[str, ...]] = {
+    "name.basics": (
+        "nconst", "primaryName", "birthYear", "deathYear", "primaryProfession", "knownForTitles"
+    ),
+    "title.basics": (
+        "tconst", "titleType", "primaryTitle", "originalTitle", "isAdult", "startYear", "endYear",
+        "runtimeMinutes", "genres",
+    ),
+    "title.principals": ("tconst", "ordering", "nconst", "category", "job", "characters"),
+    "title.ratings": ("tconst", "averageRating", "numVotes"),
+}  # fmt: skip

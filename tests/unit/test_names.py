@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from marquee.names import grams, locate, normalise, sounds
+
+KEYS = [
+    ("Jake Gyllenhaal", "jake gyllenhaal"),
+    ("  Jake\tGyllenhaal ", "jake gyllenhaal"),
+    ("Zoë Kravitz", "zoe kravitz"),
+    ("Zoe\u0308 Kravitz", "zoe kravitz"),
+    ("Jean-Luc Godard", "jean luc godard"),
+    ("Conan O'Brien", "conan obrien"),
+    ("Conan O’Brien", "conan obrien"),
+    ("J.K. Simmons", "j k simmons"),
+    ("Stellan Skarsgård", "stellan skarsgard"),
+    ("Bille August Sjöström", "bille august sjostrom"),
+    ("Mads Østergård", "mads ostergard"),
+    ("Weiß", "weiss"),
+    ("Łukasz Żal", "lukasz zal"),
+    ("İlker Işık", "ilker isik"),
+    ("ﬁn", "fin"),
+    ("周星驰", "zhou xing chi"),
+    ("Андрей Тарковский", "andrey tarkovskiy"),
+    ("Ke\u200bsha", "kesha"),
+    ("name:* OR \"", "name or"),
+    ("50 Cent", "50 cent"),
+    ("🎬", ""),
+    ("...", ""),
+    ("\x00", ""),
+    ("", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_key(name: str, key: str) -> None:
+    assert normalise(name) == key
+    assert normalise(key) == key, "a key is its own key"
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS)
+def test_located_tokens_are_those_of_the_key(name: str, key: str) -> None:
+    located = locate(name)
+    assert " ".join(token for token, _ in located) == key
+    assert all(len(token) == len(places) for token, places in located)
+
+
+def test_places_count_utf16_units() -> None:
+    # 𝔍 lies beyond the basic plane: two units
+    assert locate("𝔍ake Weiß") == [
+        ("jake", [(0, 2), (2, 3), (3, 4), (4, 5)]),
+        ("weiss", [(6, 7), (7, 8), (8, 9), (9, 10), (9, 10)]),
+    ]
+
+
+def test_grams_mark_the_ends_and_are_distinct() -> None:
+    assert grams("jake") == ["_ja", "jak", "ake", "ke_"]
+    assert grams("x") == ["_x_"]
+    assert grams("nananana") == ["_na", "nan", "ana", "na_"]
+
+
+def test_spellings_that_sound_alike_share_a_code() -> None:
+    assert set(sounds("gyllenhaal")) & set(sounds("jilenhal"))
+    assert set(sounds("mcconaughey")) & set(sounds("maconahgey"))
+    assert sounds("johansson") == sounds("johansen")
+    assert sounds("50") == []

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from marquee.engine.cluster import Endpoint
+from marquee.errors import SettingsError
+from marquee.settings import PREFIX, Settings, read_settings
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_defaults() -> None:
+    settings, warnings = read_settings({})
+    assert warnings == []
+    assert (settings.index_prefix, settings.port, settings.people) == ("marquee", 8000, "actors")
+
+
+def test_values_are_parsed_by_their_type() -> None:
+    environ = {
+        "MARQUEE_PORT": "0",
+        "MARQUEE_ADULT": "Yes",
+        "MARQUEE_TITLE_TYPES": "movie, tvSeries",
+        "MARQUEE_ELASTICSEARCH_URL": "http://a:9200,http://b:9200",
+        "MARQUEE_HOST": "  ",
+        "PATH": "/bin",
+    }
+    settings, _ = read_settings(environ)
+    assert (settings.port, settings.adult, settings.host) == (0, True, "127.0.0.1")
+    assert settings.title_types == ("movie", "tvSeries")
+    assert settings.elasticsearch_url == ("http://a:9200", "http://b:9200")
+
+
+def test_options_win_over_the_environment() -> None:
+    settings, _ = read_settings({"MARQUEE_PORT": "9000"}, port=9001, host=None)
+    assert (settings.port, settings.host) == (9001, "127.0.0.1")
+
+
+def test_an_unknown_variable_is_a_warning_that_names_the_nearest() -> None:
+    _, warnings = read_settings({"MARQUEE_PROT": "1"})
+    assert warnings == ["MARQUEE_PROT is not a setting of Marquee; the nearest is MARQUEE_PORT"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "x"),
+        ("PORT", "65536"),
+        ("INDEX_PREFIX", "Upper"),
+        ("INDEX_PREFIX", "-x"),
+        ("INDEX_PREFIX", "x" * 42),
+        ("PEOPLE", "somebody"),
+        ("ADULT", "maybe"),
+        ("MEMORY_LIMIT_MB", "1"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_an_unusable_value_names_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"MARQUEE_{variable}="):
+        read_settings({PREFIX + variable: value})
+
+
+def test_an_option_out_of_range_is_refused_as_well() -> None:
+    with pytest.raises(SettingsError, match="port"):
+        read_settings({}, port=70000)
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)
+def test_every_setting_stands_in_the_readme(field: msgspec.structs.FieldInfo) -> None:
+    assert f"`{PREFIX}{field.name.upper()}`" in README.read_text()
+
+
+def test_the_endpoint_takes_user_and_password_from_the_address() -> None:
+    settings, _ = read_settings(
+        {"MARQUEE_ELASTICSEARCH_URL": "https://me:p%40ss@es.example,http://[::1]:9201"}
+    )
+    endpoint = Endpoint.from_settings(settings)
+    assert endpoint.urls == ("https://es.example:443", "http://[::1]:9201")
+    assert (endpoint.username, endpoint.password) == ("me", "p@ss")
+
+
+@pytest.mark.parametrize("url", ["es:9200", "ftp://es", "http://", "http://es:port", "http://es:99999"])
+def test_an_unusable_address_is_an_error_without_its_secrets(url: str) -> None:
+    settings, _ = read_settings({"MARQUEE_ELASTICSEARCH_URL": url})
+    with pytest.raises(SettingsError, match="MARQUEE_ELASTICSEARCH_URL"):
+        Endpoint.from_settings(settings)
