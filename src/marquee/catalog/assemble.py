@@ -173,6 +173,7 @@ class _Run:
             file.add(file.nulled, "knownForTitles", references["tconst"].null_count())
             self.quality.known_for_unresolved += references["tconst"].null_count()
             self.references.add(references.filter(pl.col("tconst").is_not_null()))
+        self._settle(self.people, self.references)
         if not file.rows:
             raise SourceDamagedError(f"{self.paths[NAMES.name]} holds no people, only its header")
 
@@ -180,6 +181,13 @@ class _Run:
         """Read a table into its buckets."""
         for frame in self._frames(table, file):
             buckets.add(frame)
+        self._settle(buckets)
+
+    def _settle(self, *done: Buckets) -> None:
+        # What is complete and waits for its stage gives its memory to the stages between.
+        if self.count > 1:
+            for buckets in done:
+                buckets.flush()
 
     def _frames(self, table: Table, file: FileQuality) -> Iterator[pl.DataFrame]:
         path = self.paths[table.name]
@@ -199,6 +207,7 @@ class _Run:
             references = self.references.take(bucket)
             self.known_for.add(title_joins.resolve_known_for(references, rated, rules, self.quality))
             self.progress.advance(raw_titles.height + principals.height)
+        self._settle(self.rated, self.credits, self.known_for)
         self.progress.finish()
 
     def join_people(self, rules: Rules) -> tuple[tuple[Path, ...], int]:
@@ -217,6 +226,7 @@ class _Run:
             self.quality.unsearchable_names += actors.filter(pl.col("name_key") == "").height
             result.write(bucket, actors)
             self.progress.advance(raw_people.height + all_credits.height)
+        self._settle(self.cast)
         self.progress.finish()
         return tuple(result.files), result.rows
 

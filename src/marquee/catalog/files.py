@@ -158,8 +158,8 @@ def _pieces(path: Path) -> Iterator[tuple[bytes, int]]:
                     first = file.read(_READ_BYTES)
                 return
             if not first.startswith(_GZIP_MAGIC):
-                kind = "a web page" if first.lstrip()[:1] == b"<" else "not gzip"
-                raise SourceDamagedError(f"{path} is {kind}, not gzip data: it begins with {first[:40]!r}")
+                kind = "a web page, not" if first.lstrip()[:1] == b"<" else "not"
+                raise SourceDamagedError(f"{path} is {kind} gzip data: it begins with {first[:40]!r}")
             yield from _inflate(path, first, file)
     except OSError as error:
         raise SourceMissingError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -59,4 +59,6 @@ def with_name_keys(people: pl.DataFrame) -> pl.DataFrame:
 
 
 def _per_value(tokens: pl.Series, key: Callable[[str], list[str]]) -> pl.Series:
-    return pl.Series([key(token) if token else [] for token in tokens], dtype=pl.List(pl.String))
+    # Through one string per token, since Polars reads Python strings five times as fast as Python lists.
+    joined = pl.Series([" ".join(key(token)) if token else "" for token in tokens], dtype=pl.String)
+    return joined.str.split(" ").list.eval(pl.element().filter(pl.element() != ""))

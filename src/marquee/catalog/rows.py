@@ -233,7 +233,7 @@ def _reject(
         if not column.missing:
             continue
         is_missing = typed[name].is_null()
-        if column.parse is text:
+        if column.parse is text and line_indexes is not None:
             has_bad_bytes = frame[column.source].str.contains(_BAD_BYTES, literal=True).fill_null(value=False)
             not_utf8 = column.missing.removeprefix("missing ") + " is not UTF-8"
             reasons.update(dict.fromkeys(has_bad_bytes.arg_true(), not_utf8) | reasons)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -79,12 +80,13 @@ def read_table(
         SourceDamagedError, SourceMissingError: see `read_blocks`.
     """
     columns = columns_of(table, this_year)
-    for block in _ahead(read_blocks(path, table)):
-        yield read_rows(block, table, columns, quality)
-        progress.advance(block.read_bytes)
+    with closing(_ahead(read_blocks(path, table))) as blocks:
+        for block in blocks:
+            yield read_rows(block, table, columns, quality)
+            progress.advance(block.read_bytes)
 
 
-def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+def _ahead(blocks: Iterator[Block]) -> Generator[Block]:
     """Yield `blocks`, two of which are prepared while the caller works on one."""
     ready: queue.Queue[Block | BaseException | None] = queue.Queue(maxsize=2)
     given_up = threading.Event()
