@@ -174,7 +174,7 @@ def test_a_flipped_byte_in_the_middle_is_found(tmp_path: Path) -> None:
     for position in range(len(packed) // 5, len(packed) - 8, len(packed) // 5):
         damaged = bytearray(packed)
         damaged[position] ^= 0x55
-        with pytest.raises(SourceDamagedError, match="is damaged|is truncated"):
+        with pytest.raises(SourceDamagedError, match=r"is damaged|is truncated"):
             read(write_ratings(tmp_path, bytes(damaged)))
 
 

@@ -95,6 +95,8 @@ def bucket_count(paths: dict[str, Path], memory_limit_mb: int) -> int:
     return max(1, math.ceil(unpacked * _JOIN_FACTOR / (memory_limit_mb << 20)))
 
 
+_HELD_SHARE = 10
+"""Each kind of rows holds at most this part of the memory limit before it goes to disk."""
 _GZIP_RATIO = 4
 _JOIN_FACTOR = 10
 """Peak memory of joining a bucket, in multiples of its share of the unpacked files."""
@@ -118,7 +120,7 @@ class _Run:
             principals=FileQuality(file=paths[PRINCIPALS.name].name),
             ratings=FileQuality(file=paths[RATINGS.name].name),
         )
-        limit = (settings.memory_limit_mb << 20) // 10
+        limit = (settings.memory_limit_mb << 20) // _HELD_SHARE
 
         def buckets(name: str, key: str, schema: pl.Schema) -> Buckets:
             return Buckets(work / "staging" / name, key, self.count, limit, schema)
