@@ -1,7 +1,7 @@
 """What the tests share: a real engine, an index prefix of this run's own, and a running service.
 
-The engine is MARQUEE_ELASTICSEARCH_URL where that is set, else a container where a Docker engine answers, else
-the managed local node. Where none can be had, every test that needs one fails.
+The engine is MARQUEE_ELASTICSEARCH_URL where that is set, else a container where a Docker engine answers,
+else the managed local node. Where none can be had, every test that needs one fails.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from marquee.catalog.sources import open_sample
-from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.progress import SILENT

@@ -123,7 +123,7 @@ class StageProgress:
             self._console.print(f"{self._stage}: {amount}{took_s:.1f} s", highlight=False)
 
 
-def format_years(birth: int | None, death: int | None) -> str:
+def _format_years(birth: int | None, death: int | None) -> str:
     """Return "1980–", "1922–2016" or ""."""
     return f"{birth or '?'}–{death or ''}" if birth or death else ""
 
@@ -139,17 +139,20 @@ def show_search(answer: SearchAnswer, explain: bool) -> None:
     if not answer.hits:
         OUT.print(f"Nobody found for [bold]{escape(answer.query)}[/].")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("score", "", "name", "years", "known for", "match", "id"):
-        table.add_column(column, no_wrap=column in ("score", "years", "id"))
+    table = _table()
+    has_years = any(hit.birth_year or hit.death_year for hit in answer.hits)
+    for column in ("score", "", "name", *(["years"] if has_years else []), "match"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("known for", min_width=12)
+    table.add_column("id", no_wrap=True)
     for hit in answer.hits:
         table.add_row(
             f"{hit.score:.2f}",
-            Bar(1.0, 0, hit.score, width=8, color="yellow"),
+            Bar(1.0, 0, hit.score, width=5, color="yellow"),
             Text(hit.name, style="bold"),
-            format_years(hit.birth_year, hit.death_year),
-            Text(_format_known_for(hit.known_for)),
+            *([_format_years(hit.birth_year, hit.death_year)] if has_years else []),
             _format_match(hit),
+            _clip(_format_known_for(hit.known_for)),
             Text(hit.nconst, style="dim"),
         )
     note = "several people bear this name, " if answer.ambiguous else ""
@@ -159,15 +162,25 @@ def show_search(answer: SearchAnswer, explain: bool) -> None:
         _show_explanation(answer)
 
 
+def _clip(text: str) -> Text:
+    """Return text that is cut to the room its column has left, so that the other columns stay whole."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, header_style="dim", expand=False)
+
+
 def _format_match(hit: Hit) -> str:
     edits = f", {hit.match.edits} edit{'s' * (hit.match.edits != 1)}" if hit.match.edits else ""
     return hit.match.kind + edits
 
 
 def _show_explanation(answer: SearchAnswer) -> None:
-    table = Table(title="what each rank is made of", box=None, title_style="dim", header_style="dim")
+    OUT.print(Text("\nwhat each rank is made of", style="bold"))
+    table = _table()
     for column in ("name", "fits", "exact", "popular", "born", "title", "= rank", "found by"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column != "found by")
     for hit in answer.hits:
         if hit.explanation:
             parts = hit.explanation
@@ -181,9 +194,9 @@ def show_suggestions(answer: SuggestAnswer) -> None:
     if not answer.suggestions:
         OUT.print(f"No completion for [bold]{escape(answer.query)}[/].")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = _table()
     for column in ("name", "years", "known for", "id"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column != "known for")
     for each in answer.suggestions:
         units, name = each.name.encode("utf-16-le"), Text()
         cursor = 0
@@ -192,8 +205,8 @@ def show_suggestions(answer: SuggestAnswer) -> None:
             name.append(units[2 * start : 2 * end].decode("utf-16-le"), style="bold yellow")
             cursor = end
         name.append(units[2 * cursor :].decode("utf-16-le"))
-        years = format_years(each.birth_year, each.death_year)
-        table.add_row(name, years, Text(each.known_for or ""), Text(each.nconst, style="dim"))
+        years = _format_years(each.birth_year, each.death_year)
+        table.add_row(name, years, _clip(each.known_for or ""), Text(each.nconst, style="dim"))
     OUT.print(table)
 
 

@@ -25,7 +25,7 @@ def descend(kind: type[errors.MarqueeError]) -> Iterator[type[errors.MarqueeErro
         yield from descend(child)
 
 
-ALL = sorted({each for each in descend(errors.MarqueeError)}, key=lambda each: each.__name__)
+ALL = sorted(set(descend(errors.MarqueeError)), key=lambda each: each.__name__)
 
 
 def build(kind: type[errors.MarqueeError]) -> errors.MarqueeError:

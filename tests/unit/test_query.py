@@ -8,14 +8,11 @@ from marquee.search.query import MAX_TOKENS, build_search, build_suggest
 def test_search_bodies() -> None:
     bodies = build_search("jake gy")
     assert list(bodies) == ["exact", "fuzzy", "grams", "sounds"]
+    joined = {"constant_score": {"filter": {"term": {"name_joined": "jakegy"}}, "boost": 2}}
+    words = {"match": {"name_key": {"query": "jake gy", "operator": "and"}}}
     assert bodies["exact"]["query"]["function_score"]["query"] == {
-        "dis_max": {
-            "queries": [
-                {"constant_score": {"filter": {"term": {"name_joined": "jakegy"}}, "boost": 2}},
-                {"constant_score": {"filter": {"match": {"name_key": {"query": "jake gy", "operator": "and"}}}}},
-            ]
-        }
-    }  # fmt: skip
+        "dis_max": {"queries": [joined, {"constant_score": {"filter": words}}]}
+    }
     assert bodies["fuzzy"]["query"] == {"match": {"name_key": {"query": "jake gy", "fuzziness": "AUTO"}}}
     assert bodies["grams"]["query"]["bool"]["minimum_should_match"] == "30%"
     grams = [clause["term"]["name_grams"] for clause in bodies["grams"]["query"]["bool"]["should"]]

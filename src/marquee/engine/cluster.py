@@ -235,7 +235,8 @@ def _classify(status: int, error: Any) -> EngineError:
     """Turn a status and Elasticsearch's error object into one of ours, keeping its reason."""
     detail = error if isinstance(error, dict) else {"reason": str(error)}
     kind, reason = str(detail.get("type", "")), str(detail.get("reason", ""))[:300]
-    if kind in ("index_not_found_exception", "alias_not_found_exception", "aliases_not_found_exception"):
+    # Asked for an alias by name, the engine's error is a mere text: "alias [marquee-actors] missing".
+    if kind == "index_not_found_exception" or (status == 404 and reason.startswith("alias [")):
         return EngineNotReadyError("no generation is live yet: run `marquee reindex`")
     if kind in ("search_phase_execution_exception", "no_shard_available_action_exception") and status >= 500:
         return EngineUnavailableError(f"Elasticsearch cannot search: {reason}")

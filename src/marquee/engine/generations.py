@@ -8,7 +8,7 @@ read, swapped and deleted together with the data it describes.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -55,6 +55,11 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     meta: BuildMeta | None
 
     @property
+    def built_at(self) -> datetime:
+        """When its build began (UTC)."""
+        return datetime.strptime(self.id.split("-")[1], "%Y%m%dt%H%M%S").replace(tzinfo=UTC)
+
+    @property
     def mapping_version(self) -> int:
         """The version of the index definitions it was built with."""
         return int(self.id.removeprefix("v").split("-")[0])
@@ -88,9 +93,12 @@ def generation_of(prefix: str, index: str) -> str:
     return parsed[1]
 
 
-def new_id(now: datetime | None = None) -> str:
-    """Return the id of a generation that begins now."""
-    return f"v{MAPPING_VERSION}-{(now or datetime.now(UTC)):%Y%m%dt%H%M%S}"
+def new_id(existing: list[Generation], now: datetime | None = None) -> str:
+    """Return the id of a generation that begins now, later than every existing one even if clocks differ."""
+    begins = (now or datetime.now(UTC)).replace(microsecond=0)
+    for each in existing:
+        begins = max(begins, each.built_at + timedelta(seconds=1))
+    return f"v{MAPPING_VERSION}-{begins:%Y%m%dt%H%M%S}"
 
 
 async def create(cluster: Cluster, prefix: str, generation: str, shards: int) -> None:

@@ -93,10 +93,9 @@ async def reindex(
             marquee_version=__version__,
             reason=reason,
         )
-        generation = await _build(settings, cluster, assembly, meta, progress)
+        generation = await _build_and_swap(settings, cluster, assembly, meta, progress)
     finally:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
-    await generations.swap(cluster, prefix, generation)
     await _prune(cluster, settings)
     return Outcome(
         generation=generation, built=True, counts=meta.counts, took_s=round(time.monotonic() - started, 2)
@@ -109,11 +108,12 @@ def _make_work_folder(home: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="reindex-", dir=parent))
 
 
-async def _build(
+async def _build_and_swap(
     settings: Settings, cluster: Cluster, assembly: Assembly, meta: BuildMeta, progress: Progress
 ) -> str:
-    """Create, load and complete a generation; an unfinished one is deleted, whatever ended it."""
-    generation = generations.new_id()
+    """Create, load, complete and swap in a generation; an unfinished one is deleted, whatever ended it."""
+    existing = await generations.list_generations(cluster, settings.index_prefix)
+    generation = generations.new_id(existing)
     try:
         await generations.create(cluster, settings.index_prefix, generation, settings.shards)
         documents = {
@@ -128,6 +128,7 @@ async def _build(
         await generations.complete(
             cluster, settings.index_prefix, generation, meta, replicas=settings.replicas
         )
+        await generations.swap(cluster, settings.index_prefix, generation)
         progress.finish()
     except BaseException:
         await asyncio.shield(_discard(cluster, settings.index_prefix, generation))
@@ -137,9 +138,12 @@ async def _build(
 
 async def _discard(cluster: Cluster, prefix: str, generation: str) -> None:
     try:
-        await generations.delete(cluster, prefix, generation)
+        # A swap whose answer was lost may have happened: what is live is never deleted.
+        live = await generations.find_live(cluster, prefix)
+        if live is None or live.id != generation:
+            await generations.delete(cluster, prefix, generation)
     except EngineError:
-        # The engine is away, which is why the build failed: the next reindex finds the rest and removes it.
+        # The engine is away, which is why the build failed: a later reindex removes what is left.
         return
 
 
@@ -148,8 +152,8 @@ async def _prune(cluster: Cluster, settings: Settings) -> None:
     every = await generations.list_generations(cluster, settings.index_prefix)
     complete = [each for each in every if each.complete]
     kept = {each.id for each in complete[: settings.keep_generations]}
-    oldest = f"{datetime.now(UTC) - MAX_BUILD_TIME:%Y%m%dt%H%M%S}"
+    oldest = datetime.now(UTC) - MAX_BUILD_TIME
     for each in every:
-        is_orphan = not each.complete and each.id.split("-")[1] < oldest
+        is_orphan = not each.complete and each.built_at < oldest
         if not each.live and (is_orphan or (each.complete and each.id not in kept)):
             await generations.delete(cluster, settings.index_prefix, each.id)

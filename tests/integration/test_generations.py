@@ -1,0 +1,160 @@
+"""Generations and bulk loading on the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from marquee.engine import generations, loading
+from marquee.engine.cluster import Cluster, Json
+from marquee.engine.generations import BuildMeta, SourceMeta
+from marquee.engine.mappings import KINDS
+from marquee.errors import EngineNotReadyError, EngineRejectedError, EngineUnavailableError, LoadError
+from marquee.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+FIRST, SECOND = "v1-20260101t000000", "v1-20260102t000000"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def meta(actors: int) -> BuildMeta:
+    return BuildMeta(
+        source=SourceMeta(kind="folder", published_at=NOW, confirmed_at=NOW),
+        location="/data", basis="abc", attribution="somebody",
+        counts={"actors": actors, "titles": 0}, marquee_version="0",
+    )  # fmt: skip
+
+
+def body(*names: str) -> bytes:
+    lines: list[Json] = []
+    for number, name in enumerate(names):
+        lines += [{"index": {"_id": f"nm{number:07}"}}, {"name": name, "name_key": name}]
+    return b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+
+
+@pytest.fixture
+async def prefix(cluster: Cluster, settings: Settings) -> AsyncIterator[str]:
+    name = f"{settings.index_prefix}-gen"
+    yield name
+    for each in await generations.list_generations(cluster, name):
+        await generations.delete(cluster, name, each.id)
+
+
+async def build(cluster: Cluster, prefix: str, generation: str, *names: str) -> None:
+    await generations.create(cluster, prefix, generation, shards=1)
+    index = generations.index_name(prefix, "actors", generation)
+    if names:
+        await loading.load(cluster, index, iter([(body(*names), len(names))]), lambda _: None)
+    await generations.complete(cluster, prefix, generation, meta(len(names)), replicas=0)
+
+
+async def test_a_generation_is_built_swapped_in_and_listed(cluster: Cluster, prefix: str) -> None:
+    await build(cluster, prefix, FIRST, "jake gyllenhaal")
+    assert await generations.find_live(cluster, prefix) is None
+    await generations.swap(cluster, prefix, FIRST)
+    await build(cluster, prefix, SECOND)
+    listed = await generations.list_generations(cluster, prefix)
+    assert [(each.id, each.live, each.complete) for each in listed] == [
+        (SECOND, False, True),
+        (FIRST, True, True),
+    ]
+    assert listed[1].meta == meta(1)
+    assert listed[1].mapping_version == 1
+
+
+async def test_a_swap_moves_both_aliases_and_nothing_else(cluster: Cluster, prefix: str) -> None:
+    neighbour = f"{prefix}-actors-v1-20260101t000000-of-somebody-else"
+    await cluster.request("PUT", f"/{neighbour}", body={"aliases": {f"{prefix}-actors-x": {}}})
+    await build(cluster, prefix, FIRST)
+    await build(cluster, prefix, SECOND)
+    await generations.swap(cluster, prefix, FIRST)
+    await generations.swap(cluster, prefix, SECOND)
+    for kind in KINDS:
+        holders = await cluster.request("GET", f"/_alias/{generations.alias(prefix, kind)}")
+        assert list(holders) == [generations.index_name(prefix, kind, SECOND)]
+    assert (await cluster.request("GET", f"/{neighbour}"))[neighbour]["aliases"] == {f"{prefix}-actors-x": {}}
+    await cluster.request("DELETE", f"/{neighbour}")
+
+
+async def test_a_build_that_lost_documents_is_not_completed(cluster: Cluster, prefix: str) -> None:
+    await generations.create(cluster, prefix, FIRST, shards=1)
+    with pytest.raises(LoadError, match="holds 0 documents where 1 were sent"):
+        await generations.complete(cluster, prefix, FIRST, meta(1), replicas=0)
+    assert not (await generations.list_generations(cluster, prefix))[0].complete
+
+
+async def test_an_unknown_field_is_refused_and_the_reason_kept(cluster: Cluster, prefix: str) -> None:
+    await generations.create(cluster, prefix, FIRST, shards=1)
+    index = generations.index_name(prefix, "actors", FIRST)
+    wrong = b'{"index":{"_id":"nm1"}}\n{"nmae":"typo"}\n'
+    with pytest.raises(LoadError, match=r"refused 1 of 1 documents.*strict_dynamic_mapping_exception"):
+        await loading.load(cluster, index, iter([(wrong, 1)]), lambda _: None)
+
+
+async def test_no_alias_means_not_ready(cluster: Cluster, prefix: str) -> None:
+    with pytest.raises(EngineNotReadyError):
+        await generations.resolve(cluster, prefix)
+    with pytest.raises(EngineNotReadyError):
+        await cluster.search_many([(generations.alias(prefix, "actors"), {"size": 1})])
+
+
+async def test_a_broken_query_is_rejected_not_unavailable(cluster: Cluster, prefix: str) -> None:
+    await build(cluster, prefix, FIRST)
+    with pytest.raises(EngineRejectedError, match="nonsense"):
+        await cluster.search_many(
+            [(generations.index_name(prefix, "actors", FIRST), {"query": {"nonsense": {}}})]
+        )
+
+
+class BusyCluster:
+    """Puts faults between the loader and the real engine."""
+
+    def __init__(self, cluster: Cluster, busy: int, down: int = 0) -> None:
+        self._cluster, self.busy, self.down = cluster, busy, down
+        self.sent: list[int] = []
+
+    async def bulk(self, index: str, body: bytes) -> list[Json]:
+        if self.down:
+            self.down -= 1
+            raise EngineUnavailableError("injected")
+        lines = body.split(b"\n")
+        self.sent.append(len(lines) // 2)
+        if self.busy:
+            # every second document is told to come again, the others are loaded
+            self.busy -= 1
+            pairs = [lines[n] + b"\n" + lines[n + 1] + b"\n" for n in range(0, len(lines) - 1, 2)]
+            answers = iter(await self._cluster.bulk(index, b"".join(pairs[::2])))
+            return [next(answers) if n % 2 == 0 else {"status": 429} for n in range(len(pairs))]
+        return await self._cluster.bulk(index, body)
+
+
+async def test_only_what_the_engine_had_no_room_for_is_sent_again(
+    cluster: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "FIRST_BACKOFF_S", 0.01)
+    await generations.create(cluster, prefix, FIRST, shards=1)
+    busy, heard = BusyCluster(cluster, busy=2, down=1), list[int]()
+    index, five = generations.index_name(prefix, "actors", FIRST), body("a", "b", "c", "d", "e")
+    total = await loading.load(busy, index, iter([(five, 5)]), heard.append)  # type: ignore[arg-type]
+    assert (total, heard, busy.sent) == (5, [5], [5, 2, 1])
+    await generations.complete(cluster, prefix, FIRST, meta(5), replicas=0)
+
+
+@pytest.mark.parametrize(("busy", "down"), [(99, 0), (0, 99)])
+async def test_an_engine_that_stays_busy_or_away_fails_the_load(
+    cluster: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch, busy: int, down: int
+) -> None:
+    monkeypatch.setattr(loading, "FIRST_BACKOFF_S", 0.001)
+    await generations.create(cluster, prefix, FIRST, shards=1)
+    index = generations.index_name(prefix, "actors", FIRST)
+    with pytest.raises((LoadError, EngineUnavailableError), match=r"no room|injected"):
+        await loading.load(
+            BusyCluster(cluster, busy, down),  # type: ignore[arg-type]
+            index,
+            iter([(body(*"abcdefghijklmnopqrstuvwxyz" * 20), 520)]),
+            lambda _: None,
+        )

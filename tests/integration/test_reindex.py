@@ -1,0 +1,227 @@
+"""The reindex as a whole on the real engine: what goes wrong leaves the aliases where they were."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from marquee.catalog.sources import open_source
+from marquee.engine import generations
+from marquee.engine.cluster import Cluster
+from marquee.errors import EngineError, LoadError, SourceDamagedError, SourceMissingError
+from marquee.progress import SILENT
+from marquee.reindex import pipeline
+from marquee.reindex.pipeline import reindex
+from marquee.search.lookup import Lookup
+from marquee.search.request import SearchRequest
+from marquee.settings import Settings
+from tests.conftest import write_tsv
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
+    """Settings with a prefix of this test's own."""
+    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-reindex")
+    yield own
+    for each in await generations.list_generations(cluster, own.index_prefix):
+        await generations.delete(cluster, own.index_prefix, each.id)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_files(tmp_path, "Jake Gyllenhaal")
+    return tmp_path
+
+
+def write_files(folder: Path, *people: str) -> None:
+    rows: list[tuple[str, ...]] = [
+        (f"nm{n:07}", name, "1980", r"\N", "actor", "tt0246578") for n, name in enumerate(people)
+    ]
+    write_tsv(folder, "name.basics", rows)
+    write_tsv(
+        folder,
+        "title.basics",
+        [("tt0246578", "movie", "Donnie Darko", "Donnie Darko", "0", "2001", r"\N", "113", "Drama")],
+    )
+    write_tsv(folder, "title.principals", [("tt0246578", "1", "nm0000000", "actor", r"\N", '["Donnie"]')])
+    write_tsv(folder, "title.ratings", [("tt0246578", "8.0", "800000")])
+
+
+async def live_id(cluster: Cluster, settings: Settings) -> str:
+    live = await generations.find_live(cluster, settings.index_prefix)
+    assert live is not None
+    return live.id
+
+
+async def test_the_sample_is_searchable(cluster: Cluster, settings: Settings, sample: str) -> None:
+    answer = await Lookup(cluster, settings.index_prefix).search(SearchRequest(q="jake gylenhal"))
+    assert answer.generation == sample
+    assert answer.hits[0].name == "Jake Gyllenhaal"
+    live = await generations.find_live(cluster, settings.index_prefix)
+    assert live is not None
+    assert live.meta is not None
+    assert live.meta.counts == {"actors": 28_079, "titles": 35_250}
+    assert live.meta.source.kind == "sample"
+    assert "Peter Rust" in live.meta.attribution
+
+
+async def test_a_profile_has_what_the_files_say(cluster: Cluster, own: Settings, folder: Path) -> None:
+    await reindex(own, cluster, open_source(folder), SILENT)
+    actor = (await Lookup(cluster, own.index_prefix).find_actor("nm0000000")).actor
+    assert (actor.name, actor.birth_year, actor.death_year) == ("Jake Gyllenhaal", 1980, None)
+    assert [(each.title, each.year) for each in actor.known_for] == [("Donnie Darko", 2001)]
+    assert (actor.professions, actor.credits_count) == (("actor",), 1)
+    title = (await Lookup(cluster, own.index_prefix).find_title("tt0246578")).title
+    assert (title.title, title.year, title.runtime_minutes, title.rating) == ("Donnie Darko", 2001, 113, 8.0)
+
+
+async def test_an_unchanged_source_is_not_rebuilt_unless_forced(
+    cluster: Cluster, own: Settings, folder: Path
+) -> None:
+    first = await reindex(own, cluster, open_source(folder), SILENT)
+    again = await reindex(own, cluster, open_source(folder), SILENT)
+    assert (again.generation, again.built) == (first.generation, False)
+    forced = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    assert forced.built
+    assert await live_id(cluster, own) == forced.generation != first.generation
+
+
+async def test_another_choice_of_people_is_another_build(
+    cluster: Cluster, own: Settings, folder: Path
+) -> None:
+    await reindex(own, cluster, open_source(folder), SILENT)
+    everyone = msgspec.structs.replace(own, people="everyone")
+    assert (await reindex(everyone, cluster, open_source(folder), SILENT)).built
+
+
+async def test_the_last_two_generations_are_kept(cluster: Cluster, own: Settings, folder: Path) -> None:
+    ids = []
+    for number in range(3):
+        write_files(folder, "Jake Gyllenhaal", f"Person {number}")
+        ids.append((await reindex(own, cluster, open_source(folder), SILENT)).generation)
+    kept = await generations.list_generations(cluster, own.index_prefix)
+    assert [(each.id, each.live) for each in kept] == [(ids[2], True), (ids[1], False)]
+
+
+async def test_what_a_crashed_build_left_is_removed(cluster: Cluster, own: Settings, folder: Path) -> None:
+    orphan = "v1-20200101t000000"
+    await generations.create(cluster, own.index_prefix, orphan, shards=1)
+    await reindex(own, cluster, open_source(folder), SILENT)
+    found = await generations.list_generations(cluster, own.index_prefix)
+    assert orphan not in [each.id for each in found]
+
+
+def remove_a_file(folder: Path) -> None:
+    (folder / "title.ratings.tsv").unlink()
+
+
+def truncate(folder: Path) -> None:
+    path = folder / "name.basics.tsv"
+    packed = gzip.compress(path.read_bytes())
+    path.with_suffix(".tsv.gz").write_bytes(packed[: len(packed) // 2])
+
+
+def change_the_header(folder: Path) -> None:
+    path = folder / "name.basics.tsv"
+    path.write_text(path.read_text().replace("primaryName", "name", 1))
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (remove_a_file, SourceMissingError, "title.ratings"),
+        (empty, SourceMissingError, "name.basics"),
+        (truncate, SourceDamagedError, "name.basics.tsv.gz"),
+        (change_the_header, SourceDamagedError, "name.basics.tsv"),
+    ],
+)
+async def test_a_damaged_source_changes_nothing(
+    cluster: Cluster, own: Settings, folder: Path, damage: object, error: type[Exception], message: str
+) -> None:
+    await reindex(own, cluster, open_source(folder), SILENT)
+    before = await generations.list_generations(cluster, own.index_prefix)
+    assert callable(damage)
+    damage(folder)
+    with pytest.raises(error, match=message):
+        await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    assert await generations.list_generations(cluster, own.index_prefix) == before
+    assert list((own.home / "work").iterdir()) == [], "nothing is left in the work folder"
+
+
+async def test_a_swap_whose_answer_was_lost_keeps_what_is_live(
+    cluster: Cluster, own: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_swap = generations.swap
+
+    async def swap_and_fail(*arguments: Any) -> None:
+        await real_swap(*arguments)
+        raise EngineError("injected")
+
+    monkeypatch.setattr(generations, "swap", swap_and_fail)
+    with pytest.raises(EngineError, match="injected"):
+        await reindex(own, cluster, open_source(folder), SILENT)
+    assert (await Lookup(cluster, own.index_prefix).find_actor("nm0000000")).actor.name == "Jake Gyllenhaal"
+
+
+@pytest.mark.parametrize("step", ["create", "complete", "swap"])
+async def test_a_failure_at_any_step_changes_nothing(
+    cluster: Cluster, own: Settings, folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reindex(own, cluster, open_source(folder), SILENT)
+    before = await live_id(cluster, own)
+
+    async def fail(*_: object, **__: object) -> None:
+        raise EngineError("injected")
+
+    monkeypatch.setattr(generations, step, fail)
+    with pytest.raises(EngineError, match="injected"):
+        await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    monkeypatch.undo()
+    assert await live_id(cluster, own) == before
+    assert len(await generations.list_generations(cluster, own.index_prefix)) == 1
+    assert list((own.home / "work").iterdir()) == []
+
+
+async def test_refused_documents_fail_the_reindex(
+    cluster: Cluster, own: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(_: object) -> object:
+        return iter([(b'{"index":{"_id":"nm1"}}\n{"unknown":1}\n', 1)])
+
+    monkeypatch.setattr(pipeline, "encode_actors", encode)
+    with pytest.raises(LoadError, match="strict_dynamic_mapping"):
+        await reindex(own, cluster, open_source(folder), SILENT)
+    assert await generations.list_generations(cluster, own.index_prefix) == []
+
+
+async def test_an_interrupted_reindex_leaves_nothing(
+    cluster: Cluster, own: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def hang(*_: object, **__: object) -> int:
+        reached.set()
+        await asyncio.sleep(60)
+        return 0
+
+    monkeypatch.setattr(pipeline, "load", hang)
+    task = asyncio.create_task(reindex(own, cluster, open_source(folder), SILENT))
+    await asyncio.wait_for(reached.wait(), 30)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await generations.list_generations(cluster, own.index_prefix) == []
+    assert list((own.home / "work").iterdir()) == []
