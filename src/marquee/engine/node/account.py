@@ -1,0 +1,73 @@
+"""As whom the server runs: Elasticsearch refuses to run as root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from marquee.errors import NodeStartError
+
+# Present on every Linux and macOS, owns nothing, may do nothing.
+UNPRIVILEGED_USER = "nobody"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who runs the server: ourselves (`uid` None), another user, or ourselves without the name of root.
+
+    `prefix` is put before the command.
+    """
+
+    uid: int | None = None
+    gid: int | None = None
+    prefix: tuple[str, ...] = ()
+
+    def own(self, path: Path) -> None:
+        """Give `path` to the account."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+
+def choose_account(folder: Path) -> Account:
+    """Return the account that may run the server with its files in `folder`.
+
+    An ordinary user runs it as themself. Root lets `nobody` do it; where a folder on the way is closed to others
+    (a home of mode 0700), root runs it in a user namespace, in which it owns the same files but is not root.
+
+    Raises:
+        NodeStartError: root, a closed folder, and no user namespace to be had.
+    """
+    if os.geteuid() != 0:
+        return Account()
+    closed = find_closed(folder)
+    if closed is None:
+        entry = pwd.getpwnam(UNPRIVILEGED_USER)
+        return Account(uid=entry.pw_uid, gid=entry.pw_gid)
+    unshare = shutil.which("unshare")
+    if unshare and _works([unshare, "--user", "test", "-x", str(folder)]):
+        return Account(prefix=(unshare, "--user"))
+    raise NodeStartError(
+        f"Elasticsearch refuses to run as root, and an unprivileged user cannot reach {folder} because {closed} is "
+        f"closed to others. Set MARQUEE_HOME to a folder others may pass through (the default is /var/lib/marquee), "
+        f"or run chmod o+x {closed}, or run Marquee as an ordinary user"
+    )
+
+
+def find_closed(folder: Path) -> Path | None:
+    """Return the first folder on the way to `folder`, itself included, that others may not pass through."""
+    absolute = folder.resolve()
+    for path in reversed((absolute, *absolute.parents)):
+        if not path.stat().st_mode & 0o001:
+            return path
+    return None
+
+
+def _works(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

@@ -1,0 +1,124 @@
+"""What runs, and where: the state file, and how a recorded process is recognised."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any, Literal
+
+import msgspec
+
+from marquee.engine.node.artifacts import missing_extra
+from marquee.engine.node.layout import Layout
+
+# The kernel's start times are relative to the boot time, which moves a little when the clock is set.
+_START_TOLERANCE_S = 3.0
+
+Phase = Literal["starting", "running", "stopped", "failed"]
+
+
+class ProcessId(msgspec.Struct, frozen=True):
+    """A process that cannot be mistaken for another of the same number: `started` is in seconds since 1970."""
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId | None:
+        """Describe the running process `pid`; None when there is none."""
+        psutil = _psutil()
+        try:
+            return cls(pid=pid, started=psutil.Process(pid).create_time())
+        except psutil.Error:
+            return None
+
+    def is_alive(self) -> bool:
+        """Tell whether this very process still runs. A zombie does not."""
+        psutil = _psutil()
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < _START_TOLERANCE_S
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if the process is still there."""
+        psutil = _psutil()
+        if self.is_alive():
+            with contextlib.suppress(psutil.Error):
+                psutil.Process(self.pid).send_signal(number)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until the process has ended; False when it has not within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        while self.is_alive():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+
+class State(msgspec.Struct, kw_only=True):
+    """One life of the node, written by its supervisor.
+
+    `launch` identifies it; `launcher` is Elasticsearch's own launcher, `server` the Java process that serves;
+    `port` is remembered from life to life; `reason` says why it failed.
+    """
+
+    launch: str = ""
+    version: str = ""
+    phase: Phase = "stopped"
+    supervisor: ProcessId | None = None
+    launcher: ProcessId | None = None
+    server: ProcessId | None = None
+    port: int = 0
+    heap_mb: int = 0
+    started_at: float = 0.0
+    restarts: int = 0
+    reason: str = ""
+
+    @property
+    def url(self) -> str:
+        """The address of the server, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def processes(self) -> list[ProcessId]:
+        """The processes of this life that still run."""
+        recorded = (self.supervisor, self.launcher, self.server)
+        return [process for process in recorded if process is not None and process.is_alive()]
+
+
+class Launch(msgspec.Struct, kw_only=True, frozen=True):
+    """What the supervisor is asked to run. `identity` comes back in the state file."""
+
+    identity: str
+    home: str
+    runtime: str
+    heap_mb: int
+    uid: int | None = None
+    gid: int | None = None
+    prefix: tuple[str, ...] = ()
+
+
+def read_state(layout: Layout) -> State:
+    """Return the recorded state; an unreadable or missing file means that nothing was ever started."""
+    try:
+        return msgspec.json.decode(layout.state.read_bytes(), type=State)
+    except (OSError, msgspec.DecodeError):
+        return State()
+
+
+def write_state(layout: Layout, state: State) -> None:
+    """Write the state, whole or not at all."""
+    unfinished = layout.state.with_name(layout.state.name + ".unfinished")
+    unfinished.write_bytes(msgspec.json.encode(state))
+    unfinished.replace(layout.state)
+
+
+def _psutil() -> Any:
+    try:
+        import psutil
+    except ImportError as error:
+        raise missing_extra("psutil") from error
+    return psutil
