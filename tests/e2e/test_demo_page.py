@@ -1,0 +1,509 @@
+"""The demo page in a real Chromium against a running service on the sample."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, ViewportSize, expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE: ViewportSize = {"width": 360, "height": 740}
+GENERATION = "v1-20260101t000000"
+MARKUP = '<img src=x onerror="document.title=1"><b>Bold</b> & Co'
+# Unbroken, so that only breaking inside the word keeps it on a phone's screen.
+LONG = "Wolfeschlegelsteinhausenbergerdorff" * 4
+
+# WCAG 2.2, 1.4.3: the contrast of every visible text with the nearest opaque background behind it.
+POOR_CONTRAST = """() => {
+  const parts = (color) => {
+    const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    canvas.fillStyle = color;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (color) => {
+    const [r, g, b] = parts(color).slice(0, 3).map((each) => each / 255)
+      .map((each) => (each <= .04045 ? each / 12.92 : ((each + .055) / 1.055) ** 2.4));
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const color = getComputedStyle(each).backgroundColor;
+      if (parts(color)[3] === 255) return color;
+    }
+    return "white";
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!hasText || !element.checkVisibility() || element.closest("noscript")) continue;
+    const style = getComputedStyle(element);
+    const [low, high] = [light(style.color), light(behind(element))].sort((a, b) => a - b);
+    const ratio = (high + .05) / (low + .05);
+    const isLarge = parseFloat(style.fontSize) >= 24;
+    if (ratio < (isLarge ? 3 : 4.5)) poor.push(`${element.textContent.slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return poor;
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    executable = os.environ.get("MARQUEE_CHROMIUM") or shutil.which("chromium")
+    if not executable:
+        reason = "no Chromium: install Debian's `chromium`, or point MARQUEE_CHROMIUM at one"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page, and what went wrong on it or left its origin."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.page = page
+        self.origin = origin
+        self.errors: list[str] = []
+        self.foreign: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._see(request.url))
+
+    def open(self, query: str | None = None) -> Page:
+        self.page.goto(self.origin + "/" + (f"?q={query.replace(' ', '+')}" if query else ""))
+        return self.page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # Chromium itself reports every answer that is not a success; the tests of those cause them.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.errors.append(message.text)
+
+    def _see(self, url: str) -> None:
+        if not url.startswith(self.origin + "/"):
+            self.foreign.append(url)
+
+
+@pytest.fixture(params=["desktop"])
+def watched(request: pytest.FixtureRequest, chromium: Browser, service_url: str) -> Iterator[Watched]:
+    origin = service_url.rstrip("/")
+    if request.param == "phone":
+        context = chromium.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    else:
+        context = chromium.new_context(color_scheme="dark" if request.param == "dark" else "light")
+    context.set_default_timeout(10_000)
+    page = Watched(context.new_page(), origin)
+    yield page
+    context.close()
+    assert page.errors == []
+    assert page.foreign == [], "everything the page needs comes from the service itself"
+
+
+def _type(page: Page, text: str) -> None:
+    page.get_by_role("combobox").press_sequentially(text, delay=40)
+
+
+def _fulfil(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> Callable[[Route], None]:
+    media_type = "application/json" if status < 400 else "application/problem+json"
+
+    def handle(route: Route) -> None:
+        route.fulfill(
+            status=status, headers={"Content-Type": media_type, **(headers or {})}, body=json.dumps(answer)
+        )
+
+    return handle
+
+
+def _suggestions(*names: str, highlight: tuple[tuple[int, int], ...] = ()) -> dict[str, Any]:
+    return {
+        "query": "",
+        "generation": GENERATION,
+        "stale": False,
+        "suggestions": [
+            {
+                "nconst": f"nm{number:07}",
+                "name": name,
+                "birth_year": 1980,
+                "death_year": None,
+                "known_for": f"{name} (2001)",
+                "highlight": highlight,
+            }
+            for number, name in enumerate(names, start=1)
+        ],
+    }
+
+
+def _hits(query: str, *names: str, **changes: Any) -> dict[str, Any]:
+    match = {"kind": "fuzzy", "edits": 2, "matched": ["x"], **changes.pop("match", {})}
+    hits = [
+        {
+            "nconst": f"nm{number:07}",
+            "name": name,
+            "score": 0.9,
+            "birth_year": None,
+            "death_year": None,
+            "professions": ["actor", "casting_director"],
+            "known_for": [{"tconst": "tt0000001", "title": name, "year": 2001}],
+            "popularity": 0.5,
+            "match": match,
+        }
+        for number, name in enumerate(names, start=1)
+    ]
+    return {
+        "query": query,
+        "generation": GENERATION,
+        "stale": False,
+        "took_ms": 4.2,
+        "did_you_mean": None,
+        "ambiguous": False,
+        "hits": hits,
+        **changes,
+    }
+
+
+def _problem(title: str, detail: str, status: int) -> dict[str, Any]:
+    return {"type": "/problems/some", "title": title, "status": status, "detail": detail}
+
+
+def test_typing_letter_by_letter_suggests_and_enter_finds(watched: Watched) -> None:
+    page = watched.open()
+    _type(page, "jake gylenhal")
+    expect(page.get_by_role("option").first).to_contain_text("Jake Gyllenhaal")
+    page.keyboard.press("Enter")
+    first = page.locator(".card").first
+    expect(first.get_by_role("heading")).to_have_text("Jake Gyllenhaal")
+    expect(first).to_contain_text("2 letters off")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    expect(page.locator(".summary")).to_contain_text(
+        re.compile(r"[\d.]+ ms round trip, [\d.]+ ms in the service")
+    )
+    assert parse_qs(urlsplit(page.url).query) == {"q": ["jake gylenhal"]}
+
+
+def test_enter_before_any_suggestion_searches_what_stands_in_the_box(watched: Watched) -> None:
+    page = watched.open()
+    page.get_by_role("combobox").fill("arnold shwarzeneger")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card h3").first).to_have_text("Arnold Schwarzenegger")
+    # The suggestions that were under way must not open over the results.
+    page.wait_for_timeout(400)
+    expect(page.get_by_role("listbox")).to_be_hidden()
+
+
+def test_the_keyboard_moves_chooses_and_closes(watched: Watched) -> None:
+    watched.page.route("**/v1/actors/suggest?*", _fulfil(_suggestions("Ann A", "Ann B", "Ann C")))
+    page = watched.open()
+    box, options = page.get_by_role("combobox"), page.get_by_role("option")
+
+    def expect_active(index: int | None) -> None:
+        expect(page.locator("[aria-selected=true]")).to_have_count(0 if index is None else 1)
+        if index is None:
+            assert box.get_attribute("aria-activedescendant") is None
+        else:
+            identifier = options.nth(index).get_attribute("id")
+            assert identifier
+            expect(options.nth(index)).to_have_attribute("aria-selected", "true")
+            expect(box).to_have_attribute("aria-activedescendant", identifier)
+
+    expect(box).to_have_attribute("aria-expanded", "false")
+    _type(page, "ann")
+    expect(options).to_have_count(3)
+    expect(box).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_role("status")).to_contain_text("3 suggestions")
+    expect_active(None)
+    for key, index in [("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", 2), ("ArrowDown", 0)]:
+        page.keyboard.press(key)
+        expect_active(index)
+    page.keyboard.press("Home")
+    expect_active(None)
+    page.keyboard.press("Escape")
+    expect(box).to_have_attribute("aria-expanded", "false")
+    expect(box).to_have_value("ann")
+    page.keyboard.press("ArrowDown")
+    expect_active(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(box).to_have_value("")
+    expect(box).to_be_focused()
+
+
+def test_choosing_by_keyboard_shows_that_person(watched: Watched) -> None:
+    page = watched.open()
+    _type(page, "scarlet johan")
+    expect(page.get_by_role("option").first).to_contain_text("Scarlett Johansson")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox")).to_have_value("Scarlett Johansson")
+    chosen = page.locator(".card[aria-current]")
+    expect(chosen.get_by_role("heading")).to_have_text("Scarlett Johansson")
+    expect(chosen).to_contain_text("exact")
+
+
+def test_choosing_by_click_shows_that_person(watched: Watched) -> None:
+    page = watched.open()
+    _type(page, "keira knig")
+    page.get_by_role("option", name="Keira Knightley").click()
+    expect(page.locator(".card h3").first).to_have_text("Keira Knightley")
+
+
+def test_every_misspelling_to_try_finds_who_is_meant(watched: Watched) -> None:
+    meant = {
+        "jake gylenhal": "Jake Gyllenhaal",
+        "arnold shwarzeneger": "Arnold Schwarzenegger",
+        "scarlet johansen": "Scarlett Johansson",
+        "renee zelweger": "Renée Zellweger",
+        "bradpitt": "Brad Pitt",
+        "keera nightly": "Keira Knightley",
+        "timothy shalamay": "Timothée Chalamet",
+        "sersha ronan": "Saoirse Ronan",
+    }
+    page = watched.open()
+    chips = page.get_by_role("navigation").get_by_role("link")
+    assert chips.all_text_contents() == list(meant)
+    for text, name in meant.items():
+        page.get_by_role("link", name=text, exact=True).click()
+        expect(page.get_by_role("combobox")).to_have_value(text)
+        expect(page.locator(".card h3").first).to_have_text(name)
+        assert parse_qs(urlsplit(page.url).query) == {"q": [text]}
+
+
+def test_a_deep_link_opens_its_results(watched: Watched) -> None:
+    page = watched.open("renee zelweger")
+    expect(page.get_by_role("combobox")).to_have_value("renee zelweger")
+    expect(page.locator(".card h3").first).to_have_text("Renée Zellweger")
+    # Two of this name in the sample: the page says so, and offers the right spelling.
+    expect(page.locator(".notice")).to_contain_text("Several people bear this name")
+    page.get_by_role("link", name="Renée Zellweger").click()
+    expect(page.get_by_role("combobox")).to_have_value("Renée Zellweger")
+    page.reload()
+    expect(page.locator(".card h3").first).to_have_text("Renée Zellweger")
+
+
+def test_the_ways_of_matching_are_said_in_words(watched: Watched) -> None:
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("ann lee", {"kind": "exact", "edits": 0, "matched": ["ann", "lee"]}, "exact"),
+        (
+            "annlee",
+            {"kind": "exact", "edits": 0, "matched": ["ann", "lee"]},
+            "same letters, spaced differently",
+        ),
+        ("an lee", {"kind": "fuzzy", "edits": 1}, "1 letter off"),
+        ("an leigh", {"kind": "phonetic", "edits": 4}, "sounds alike, 4 letters off"),
+        ("ann le", {"kind": "prefix", "edits": 1}, "starts like this"),
+        ("ann", {"kind": "partial", "edits": 0}, "part of the name"),
+    ]
+    page = watched.page
+    for query, match, words in cases:
+        page.unroute_all()
+        page.route("**/v1/actors/search?*", _fulfil(_hits(query, "Ann Lee", match=match)))
+        watched.open(query)
+        expect(page.locator(".fit .quiet")).to_have_text(words)
+
+
+def test_nobody_found_is_said(watched: Watched) -> None:
+    watched.page.route("**/v1/actors/search?*", _fulfil(_hits("qqq")))
+    page = watched.open("qqq")
+    expect(page.locator(".notice")).to_contain_text("Nobody found for “qqq”")
+    expect(page.get_by_role("status")).to_contain_text("Nobody found")
+
+
+def test_an_empty_box_goes_back_to_the_start(watched: Watched) -> None:
+    page = watched.open("bradpitt")
+    expect(page.locator(".card").first).to_be_visible()
+    page.get_by_role("combobox").fill("  ")
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(0)
+    assert urlsplit(page.url).query == ""
+
+
+def test_what_the_service_refuses_is_said_without_repeating_it(watched: Watched) -> None:
+    page = watched.open("!!!")
+    expect(page.locator(".notice strong")).to_have_text("Nothing to search for")
+    expect(page.get_by_role("button", name="Try now")).to_have_count(0)
+
+
+def test_a_service_that_is_away_is_said_and_asked_again_after_its_time(watched: Watched) -> None:
+    page = watched.page
+    away = _problem("The search engine is away", "the engine does not answer", 503)
+    page.route("**/v1/actors/search?*", _fulfil(away, 503, {"Retry-After": "2"}))
+    watched.open("jake gylenhal")
+    expect(page.locator(".notice")).to_contain_text("the engine does not answer")
+    expect(page.locator(".notice")).to_contain_text("Trying again in 2 s")
+    # Meanwhile somebody types on: the repetition must not overwrite that.
+    page.unroute_all()
+    page.get_by_role("combobox").fill("somebody el")
+    expect(page.locator(".card h3").first).to_have_text("Jake Gyllenhaal")
+    expect(page.get_by_role("combobox")).to_have_value("somebody el")
+
+
+def test_trying_now_needs_no_waiting(watched: Watched) -> None:
+    page = watched.page
+    page.route("**/v1/actors/search?*", _fulfil(_problem("Away", "away", 503), 503, {"Retry-After": "3600"}))
+    watched.open("bradpitt")
+    expect(page.locator(".notice")).to_contain_text("Trying again in 3600 s")
+    page.unroute_all()
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(".card h3").first).to_have_text("Brad Pitt")
+
+
+@pytest.mark.parametrize("fault", ["html", "cut"])
+def test_no_answer_of_ours_is_said_too(watched: Watched, fault: str) -> None:
+    def fail(route: Route) -> None:
+        if fault == "html":
+            route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+        else:
+            route.abort("connectionrefused")
+
+    watched.page.route("**/v1/**", fail)
+    page = watched.open("bradpitt")
+    says = "HTTP 502" if fault == "html" else "cannot be reached"
+    expect(page.locator(".notice")).to_contain_text(says)
+    # Typing goes on in a plain box.
+    page.get_by_role("combobox").fill("brad")
+    expect(page.locator("#hint")).to_contain_text("No suggestions for the moment")
+    page.unroute_all()
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(".card h3").first).to_have_text("Brad Pitt")
+
+
+def test_answers_out_of_order_never_show_the_older_one(watched: Watched) -> None:
+    page = watched.page
+    held: list[Route] = []
+    page.route("**/v1/actors/suggest?q=old", lambda route: held.append(route))
+    page.route("**/v1/actors/suggest?q=new", _fulfil(_suggestions("The New")))
+    watched.open()
+    box = page.get_by_role("combobox")
+    with page.expect_request("**/v1/actors/suggest?q=old"):
+        box.fill("old")
+    box.fill("new")
+    expect(page.get_by_role("option")).to_contain_text("The New")
+    _fulfil(_suggestions("The Old"))(held[0])
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("option")).to_contain_text("The New")
+
+
+def test_the_last_suggestions_stay_until_the_next_are_here(watched: Watched) -> None:
+    page = watched.page
+    held: list[Route] = []
+    page.route("**/v1/actors/suggest?q=a", _fulfil(_suggestions("First")))
+    page.route("**/v1/actors/suggest?q=ab", lambda route: held.append(route))
+    watched.open()
+    _type(page, "a")
+    expect(page.get_by_role("option")).to_contain_text("First")
+    with page.expect_request("**/v1/actors/suggest?q=ab"):
+        _type(page, "b")
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("option")).to_contain_text("First")
+    _fulfil(_suggestions("Second"))(held[0])
+    expect(page.get_by_role("option")).to_contain_text("Second")
+
+
+def test_markup_in_names_is_text(watched: Watched) -> None:
+    page = watched.page
+    page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(MARKUP, highlight=((0, 4),))))
+    page.route("**/v1/actors/search?*", _fulfil(_hits(MARKUP, MARKUP, did_you_mean=MARKUP)))
+    watched.open()
+    _type(page, "<b>")
+    expect(page.get_by_role("option").locator("span")).to_have_text(MARKUP)
+    page.keyboard.press("Enter")
+    expect(page.locator(".card h3")).to_have_text(MARKUP)
+    expect(page.locator(".notice a")).to_have_text(MARKUP)
+    assert page.locator("main img, main b").count() == 0
+    assert page.title() == "Marquee"
+
+
+def test_highlights_count_utf16_units(watched: Watched) -> None:
+    name = "𝒵oë 🎬 Kravitz"  # both signs take two units
+    watched.page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(name, highlight=((0, 4), (8, 11)))))
+    page = watched.open()
+    _type(page, "zoe kra")
+    expect(page.get_by_role("option").locator("mark")).to_have_text(["𝒵oë", "Kra"])
+
+
+def test_the_same_search_can_be_copied_as_curl(watched: Watched) -> None:
+    watched.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = watched.open("conan o'brien")
+    expect(page.locator(".card").first).to_be_visible()
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"curl '{watched.origin}/v1/actors/search?q=conan+o%27brien'"
+
+
+def test_the_footer_says_what_is_live(watched: Watched) -> None:
+    page = watched.open()
+    expect(page.locator("#source")).to_contain_text(
+        re.compile(r"[\d,]+ actors and [\d,]+ titles · generation v1-")
+    )
+    expect(page.locator("#attribution")).not_to_be_empty()
+
+
+@pytest.mark.parametrize("watched", ["phone"], indirect=True)
+def test_a_phone_never_scrolls_sideways(watched: Watched) -> None:
+    page = watched.page
+
+    def expect_fitting() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+    watched.open("arnold shwarzeneger")
+    expect(page.locator(".card").first).to_be_visible()
+    expect_fitting()
+    page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(LONG)))
+    page.route("**/v1/actors/search?*", _fulfil(_hits(LONG, LONG, did_you_mean=LONG, ambiguous=True)))
+    page.get_by_role("combobox").fill("wolfe")
+    expect(page.get_by_role("option")).to_be_visible()
+    expect_fitting()
+    page.get_by_role("option").tap()
+    expect(page.locator(".card h3").first).to_have_text(LONG)
+    expect_fitting()
+    page.unroute_all()
+    page.route("**/v1/actors/search?*", _fulfil(_problem("Away", LONG, 503), 503, {"Retry-After": "60"}))
+    watched.open(LONG)
+    expect(page.locator(".notice")).to_be_visible()
+    expect_fitting()
+
+
+@pytest.mark.parametrize("watched", ["desktop", "dark", "phone"], indirect=True)
+def test_everything_has_a_name_and_can_be_read(watched: Watched) -> None:
+    page = watched.open("renee zelweger")
+    expect(page.locator(".card").first).to_be_visible()
+    expect(page.locator("#attribution")).not_to_be_empty()
+    assert page.evaluate(POOR_CONTRAST) == []
+    _type(page, " ")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(POOR_CONTRAST) == []
+
+    assert page.title() == "Marquee"
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("main").count() == page.locator("h1").count() == 1
+    expect(page.get_by_role("combobox", name="Name of an actor")).to_be_visible()
+    expect(page.get_by_role("listbox", name="Suggestions")).to_be_visible()
+    for control in page.locator("input, button, a, [role=option]").all():
+        expect(control).to_have_accessible_name(re.compile(r"\S"))
+    identifiers = page.eval_on_selector_all("[id]", "all => all.map(each => each.id)")
+    assert len(identifiers) == len(set(identifiers))
+    # No inline script or style, so that a content security policy can forbid them.
+    markup = page.request.get(watched.origin + "/").text()
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", markup)
