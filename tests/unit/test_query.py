@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marquee.search.query import MAX_TOKENS, build_search, build_suggest
+from marquee.search.query import build_search, build_suggest
 
 
 def test_search_bodies() -> None:
@@ -39,9 +39,13 @@ def test_professions_filter_every_route() -> None:
         assert body["query"]["bool"]["filter"] == [{"terms": {"professions": ["actor", "producer"]}}]
 
 
-def test_a_hundred_words_become_a_dozen() -> None:
-    bodies = build_search(" ".join("x" * 100))
-    assert bodies["fuzzy"]["query"]["match"]["name_key"]["query"].split() == ["x"] * MAX_TOKENS
+def test_a_repeated_word_is_asked_for_once() -> None:
+    bodies = build_search("jake jake gyllenhaal jake")
+    assert bodies["fuzzy"]["query"]["match"]["name_key"]["query"] == "jake gyllenhaal"
+    sounds = [
+        clause["fuzzy"]["name_sounds"]["value"] for clause in bodies["sounds"]["query"]["bool"]["should"]
+    ]
+    assert sounds == ["JK", "KLNL"]
 
 
 def test_suggest_bodies() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from marquee.errors import EmptyQueryError, RequestError
-from marquee.search.request import IdRequest, SearchRequest, SuggestRequest, check_id, parse
+from marquee.search.request import MAX_TOKENS, IdRequest, SearchRequest, SuggestRequest, check_id, parse
 
 
 def test_a_full_request() -> None:
@@ -62,6 +62,10 @@ def test_all_wrong_parameters_are_named_at_once() -> None:
 def test_nothing_searchable(q: str) -> None:
     with pytest.raises(EmptyQueryError):
         parse(SearchRequest, [("q", q)])
+
+
+def test_a_hundred_words_become_a_dozen() -> None:
+    assert parse(SearchRequest, [("q", "x " * 100)]).key.split() == ["x"] * MAX_TOKENS
 
 
 def test_an_id_request_takes_no_parameters() -> None:

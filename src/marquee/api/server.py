@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 
 import uvicorn
@@ -49,4 +50,10 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
         # Its own start-up lines say less than ours.
         config.log_level = "warning"
         config.configure_logging()
-    uvicorn.Server(config).run(sockets=[listener])
+    # Once it has drained, uvicorn raises the signal it got again; SIGTERM must then not kill the process
+    # before the node is given back.
+    previous = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, previous)

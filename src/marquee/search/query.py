@@ -15,8 +15,6 @@ from marquee.catalog.documents import Actor, fields_of
 Json = dict[str, Any]
 
 CANDIDATES_PER_ROUTE = 50
-# No name has more words; a query of 100 one-letter words must not become 100 clauses.
-MAX_TOKENS = 12
 GRAMS_TO_SHARE = "30%"
 # Popularity is added, never multiplied, and smaller than one matching token (which scores 1).
 POPULARITY_WEIGHT = 0.5
@@ -29,7 +27,7 @@ def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]
 
     `key` is a normalised name; a route the key has nothing for (digits have no sound) is left out.
     """
-    tokens = key.split()[:MAX_TOKENS]
+    tokens = _distinct(key)
     routes = {"exact": _exact(key, tokens), "fuzzy": _fuzzy(tokens), "grams": _grams(tokens)}
     if sounds := _sounds(tokens):
         routes["sounds"] = sounds
@@ -39,10 +37,10 @@ def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]
 
 def build_suggest(key: str, size: int) -> dict[str, Json]:
     """Return one search body for each route to completions: prefix, and fuzzy prefix."""
-    tokens = key.split()[:MAX_TOKENS]
+    tokens = _distinct(key)
     text = " ".join(tokens)
     prefix: Json = {"match": {"name_key.prefix": {"query": text, "operator": "and"}}}
-    joined: Json = {"prefix": {"name_joined": {"value": "".join(tokens)}}}
+    joined: Json = {"prefix": {"name_joined": {"value": key.replace(" ", "")}}}
     fuzzy: Json = {
         "match": {
             "name_key.prefix": {
@@ -55,6 +53,11 @@ def build_suggest(key: str, size: int) -> dict[str, Json]:
         "fuzzy": _popular_first({"constant_score": {"filter": fuzzy}}),
     }
     return {route: _body(query, [], size) for route, query in routes.items()}
+
+
+def _distinct(key: str) -> list[str]:
+    """Return each word once: a name repeated twenty times asks for no more than the name."""
+    return list(dict.fromkeys(key.split()))
 
 
 def _body(query: Json, filters: list[Json], size: int) -> Json:

@@ -7,7 +7,7 @@ the hints (`born`, `title`) fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -105,14 +105,11 @@ def _hinted(ranked: Ranked) -> float:
 
 
 def _rank(key: str, actor: Actor, routes: tuple[str, ...], hints: Hints) -> Ranked:
-    asked, name_key = key.split(), names.normalise(actor.name)
-    bearing = name_key.split()
-    pairs = align(asked, bearing)
-    score, joined = _score_tokens(asked, bearing, pairs), _score_joined(key, name_key)
-    match = _describe(asked, bearing, pairs, joined > score)
+    name_key = names.normalise(actor.name)
+    name, match = _fit(key.split(), name_key.split())
     exact = EXACT_BONUS if match.kind == "exact" else 0.0
-    weight = POPULARITY_WEIGHT_ONE_WORD if len(asked) == 1 else POPULARITY_WEIGHT
-    name, popularity = max(score, joined), weight * actor.popularity
+    weight = POPULARITY_WEIGHT if " " in key else POPULARITY_WEIGHT_ONE_WORD
+    popularity = weight * actor.popularity
     born = HINT_BONUS if _is_born(actor, hints) else 0.0
     title = HINT_BONUS if _is_known_for(actor, hints) else 0.0
     return Ranked(
@@ -130,6 +127,35 @@ def _rank(key: str, actor: Actor, routes: tuple[str, ...], hints: Hints) -> Rank
             routes=routes,
         ),
     )
+
+
+def _fit(asked: list[str], bearing: list[str]) -> tuple[float, Match]:
+    """Return the name score and how it came about, in the best of the ways to set the blanks."""
+    best, found = -1.0, (asked, bearing, list[tuple[str, str, float]]())
+    for discount, own, others in _set_blanks(asked, bearing):
+        pairs = align(own, others)
+        score = max(0.0, _score_tokens(own, others, pairs) - discount)
+        if score > best:
+            best, found = score, (own, others, pairs)
+    return best, _describe(*found)
+
+
+def _set_blanks(asked: list[str], bearing: list[str]) -> Iterator[tuple[float, list[str], list[str]]]:
+    """Yield the ways to pair the words: as they are, two neighbours joined on either side, all joined."""
+    yield 0.0, asked, bearing
+    if len(bearing) > len(asked):
+        for joined in _join_neighbours(bearing):
+            yield JOINED_DISCOUNT, asked, joined
+    elif len(asked) > len(bearing):
+        for joined in _join_neighbours(asked):
+            yield JOINED_DISCOUNT, joined, bearing
+    if abs(len(asked) - len(bearing)) > 1:
+        yield JOINED_DISCOUNT, ["".join(asked)], ["".join(bearing)]
+
+
+def _join_neighbours(tokens: list[str]) -> Iterator[list[str]]:
+    for at in range(len(tokens) - 1):
+        yield [*tokens[:at], tokens[at] + tokens[at + 1], *tokens[at + 2 :]]
 
 
 def align(asked: list[str], bearing: list[str]) -> list[tuple[str, str, float]]:
@@ -167,20 +193,7 @@ def _score_tokens(asked: list[str], bearing: list[str], pairs: list[tuple[str, s
     return max(0.0, mean - UNASKED_WEIGHT * unasked / max(1, sum(map(len, bearing))))
 
 
-def _score_joined(key: str, name_key: str) -> float:
-    """Likeness of the names without their blanks: "bradpitt", "de niro" and "deniro"."""
-    asked, bearing = key.replace(" ", ""), name_key.replace(" ", "")
-    if asked == bearing:
-        return 1.0 if key == name_key else 1.0 - JOINED_DISCOUNT
-    return max(0.0, similarity.compare_tokens(asked, bearing) - JOINED_DISCOUNT)
-
-
-def _describe(
-    asked: list[str], bearing: list[str], pairs: list[tuple[str, str, float]], is_joined: bool
-) -> Match:
-    if is_joined:
-        edits = similarity.count_edits("".join(asked), "".join(bearing))
-        return Match(kind="fuzzy" if edits else "exact", edits=edits, matched=tuple(bearing))
+def _describe(asked: list[str], bearing: list[str], pairs: list[tuple[str, str, float]]) -> Match:
     edits = sum(similarity.count_edits(a, b) for a, b, _ in pairs)
     matched = tuple(b for _, b, _ in pairs if b)
     kind: Kind = "fuzzy"

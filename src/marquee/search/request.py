@@ -15,10 +15,17 @@ from marquee.names import normalise
 MAX_WINDOW = 100
 """The deepest hit that can be asked for: `offset + limit`."""
 
+MAX_TOKENS = 12
+"""Words of a query that count; no name has more, and 100 one-letter words must not become 100 clauses."""
+
 Query = Annotated[str, Meta(max_length=200, description="What was typed: a name, in any spelling.")]
 Limit = Annotated[int, Meta(ge=1, le=50, description="How many answers at most.")]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _key(q: str) -> str:
+    return " ".join(normalise(q).split()[:MAX_TOKENS])
 
 
 class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +49,8 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The normalised query, never empty."""
-        return normalise(self.q)
+        """The normalised query, never empty, of MAX_TOKENS words at most."""
+        return _key(self.q)
 
 
 class SuggestRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +61,8 @@ class SuggestRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The normalised query, never empty."""
-        return normalise(self.q)
+        """The normalised query, never empty, of MAX_TOKENS words at most."""
+        return _key(self.q)
 
 
 class IdRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,318 @@
+"""The service as its users meet it: a process of its own, over HTTP, on the real engine."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import pytest
+
+from marquee.engine.cluster import Endpoint
+from marquee.settings import Settings
+from tests.conftest import run_service
+
+MISSPELT = [
+    ("jake gylenhal", "Jake Gyllenhaal"),
+    ("arnold shwarzeneger", "Arnold Schwarzenegger"),
+    ("scarlet johansen", "Scarlett Johansson"),
+    ("rene zelweger", "Renée Zellweger"),
+    ("bradpitt", "Brad Pitt"),
+    ("deniro robert", "Robert De Niro"),
+    ("mathew mcconahey", "Matthew McConaughey"),
+    ("JAKE GYLLENHAAL", "Jake Gyllenhaal"),
+    ("keanu reaves", "Keanu Reeves"),
+]
+
+
+@pytest.fixture(scope="module")
+def client(service_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service_url, timeout=10) as client:
+        yield client
+
+
+def problem(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = response.json()
+    assert found["type"] == f"/problems/{kind}"
+    assert found["status"] == status
+    assert found["title"]
+    assert found["detail"]
+    return found
+
+
+@pytest.mark.parametrize(("query", "name"), MISSPELT)
+def test_the_person_meant_comes_first(client: httpx.Client, query: str, name: str) -> None:
+    answer = client.get("/v1/actors/search", params={"q": query}).json()
+    assert answer["hits"][0]["name"] == name
+
+
+def test_the_search_answer_has_the_contracts_fields(client: httpx.Client, sample: str) -> None:
+    response = client.get("/v1/actors/search", params={"q": "jake gylenhal", "limit": 2})
+    answer = response.json()
+    assert list(answer) == ["query", "generation", "stale", "took_ms", "did_you_mean", "ambiguous", "hits"]
+    assert answer["query"] == "jake gylenhal"
+    assert answer["generation"] == sample == response.headers["marquee-generation"]
+    assert (answer["stale"], answer["ambiguous"]) == (False, False)
+    assert answer["did_you_mean"] == "Jake Gyllenhaal"
+    assert len(answer["hits"]) == 2
+    hit = answer["hits"][0]
+    assert list(hit) == [
+        "nconst", "name", "score", "birth_year", "death_year", "professions", "known_for", "popularity",
+        "match",
+    ]  # fmt: skip
+    assert 0.5 < hit["score"] < 1
+    assert list(hit["known_for"][0]) == ["tconst", "title", "year"]
+    assert hit["match"] == {"kind": "fuzzy", "edits": 2, "matched": ["jake", "gyllenhaal"]}
+    for header in ("server-timing", "etag", "cache-control"):
+        assert response.headers[header]
+    assert "marquee-data-age" not in response.headers, "the sample does not age"
+
+
+def test_explain_shows_what_the_rank_is_made_of(client: httpx.Client) -> None:
+    hit = client.get("/v1/actors/search", params={"q": "jake gylenhal", "explain": "true"}).json()["hits"][0]
+    parts = hit["explanation"]
+    total = sum(parts[name] for name in ("name", "exact", "popularity", "born", "title"))
+    assert parts["rank"] == pytest.approx(total, abs=1e-3)
+    assert "grams" in parts["routes"]
+
+
+def test_pages_of_a_search_follow_one_another(client: httpx.Client) -> None:
+    def ids(offset: int, limit: int) -> list[str]:
+        params: dict[str, Any] = {"q": "john", "offset": offset, "limit": limit}
+        return [hit["nconst"] for hit in client.get("/v1/actors/search", params=params).json()["hits"]]
+
+    assert ids(0, 20) == ids(0, 10) + ids(10, 10)
+    assert ids(0, 20) == ids(0, 20)
+
+
+def test_min_score_cuts(client: httpx.Client) -> None:
+    params: dict[str, Any] = {"q": "jake gylenhal", "min_score": 0.9}
+    hits = client.get("/v1/actors/search", params=params).json()["hits"]
+    assert [hit["name"] for hit in hits] == ["Jake Gyllenhaal"]
+
+
+def test_nobody_of_that_profession(client: httpx.Client, sample: str) -> None:
+    answer = client.get("/v1/actors/search", params={"q": "jake", "profession": "astronaut"}).json()
+    assert (answer["hits"], answer["did_you_mean"]) == ([], None)
+    assert answer["generation"] == sample, "an answer without hits knows its generation, too"
+
+
+def test_suggest(client: httpx.Client, sample: str) -> None:
+    answer = client.get("/v1/actors/suggest", params={"q": "jake gyl", "limit": 3}).json()
+    assert list(answer) == ["query", "generation", "stale", "suggestions"]
+    first = answer["suggestions"][0]
+    assert list(first) == ["nconst", "name", "birth_year", "death_year", "known_for", "highlight"]
+    assert (first["name"], first["highlight"]) == ("Jake Gyllenhaal", [[0, 4], [5, 8]])
+
+
+@pytest.mark.parametrize("typed", ["j", "jake gylen", "gyllenh", "gyllenhaal ja", "Jake  G", "jakegyl"])
+def test_suggestions_while_typing(client: httpx.Client, typed: str) -> None:
+    names = [
+        each["name"] for each in client.get("/v1/actors/suggest", params={"q": typed}).json()["suggestions"]
+    ]
+    assert len(names) <= 8
+    assert names
+    if len(typed) > 1:
+        assert any(name.startswith("Jake G") or "Gyllenhaal" in name for name in names)
+
+
+def test_a_profile_and_a_title(client: httpx.Client, sample: str) -> None:
+    hit = client.get("/v1/actors/search", params={"q": "jake gyllenhaal"}).json()["hits"][0]
+    profile = client.get(f"/v1/actors/{hit['nconst']}").json()
+    assert profile["generation"] == sample
+    assert list(profile["actor"]) == [
+        "nconst", "name", "birth_year", "death_year", "professions", "known_for", "popularity",
+        "credits_count",
+    ]  # fmt: skip
+    assert profile["actor"]["credits_count"] > 10
+    known = profile["actor"]["known_for"][0]
+    title = client.get(f"/v1/titles/{known['tconst']}").json()["title"]
+    assert (title["title"], title["year"]) == (known["title"], known["year"])
+    assert list(title) == [
+        "tconst", "title", "original_title", "title_type", "year", "end_year", "runtime_minutes", "genres",
+        "rating", "votes",
+    ]  # fmt: skip
+
+
+def test_status(client: httpx.Client, sample: str) -> None:
+    status = client.get("/v1/status").json()
+    assert status["generation"] == sample
+    assert status["counts"] == {"actors": 28_079, "titles": 35_250}
+    assert (status["fresh"], status["degraded"], status["data_age_s"]) == (True, False, None)
+    assert status["source"]["kind"] == "sample"
+    assert status["engine"]["status"] in ("green", "yellow")
+    assert "Peter Rust" in status["attribution"]
+
+
+def test_health(client: httpx.Client) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+    assert client.get("/health/ready").json()["status"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("/v1/actors/search", "q"),
+        ("/v1/actors/search?q=" + "x" * 201, "q"),
+        ("/v1/actors/search?q=" + "x" * 10_000, "q"),
+        ("/v1/actors/search?q=jake%00", "q"),
+        ("/v1/actors/search?q=a&limit=0", "limit"),
+        ("/v1/actors/search?q=a&limit=-1", "limit"),
+        ("/v1/actors/search?q=a&limit=51", "limit"),
+        ("/v1/actors/search?q=a&limit=1000000000", "limit"),
+        ("/v1/actors/search?q=a&offset=95", "offset"),
+        ("/v1/actors/search?q=a&limt=5", "limt"),
+        ("/v1/actors/suggest?q=a&offset=5", "offset"),
+        ("/v1/actors/nm123", "nconst"),
+        ("/v1/actors/tt0246578", "nconst"),
+        ("/v1/actors/nm0350453?x=1", "x"),
+        ("/v1/titles/nm0350453", "tconst"),
+        ("/v1/status?x=1", "x"),
+    ],
+)
+def test_a_wrong_parameter_is_named(client: httpx.Client, path: str, parameter: str) -> None:
+    found = problem(client.get(path), 400, "bad-request")
+    assert [each["parameter"] for each in found["errors"]] == [parameter]
+
+
+@pytest.mark.parametrize("q", ["", "%20%20", "%3F%21", "%F0%9F%8E%AC", "%E2%80%8B"])
+@pytest.mark.parametrize("question", ["search", "suggest"])
+def test_nothing_to_search_for(client: httpx.Client, question: str, q: str) -> None:
+    problem(client.get(f"/v1/actors/{question}?q={q}"), 400, "empty-query")
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        "a", "de la", "50", 'name:* OR "', "مريم", "x " * 90, "Zo\u0308e\u0301\u0301", "jake\u200bgyl",
+        "jake " * 20, "' OR 1=1 --", "\ttom\n",
+    ],
+)  # fmt: skip
+def test_odd_queries_are_answered(client: httpx.Client, q: str) -> None:
+    for question in ("search", "suggest"):
+        assert client.get(f"/v1/actors/{question}", params={"q": q}).status_code == 200
+
+
+def test_unknown_ids_and_paths_and_methods(client: httpx.Client) -> None:
+    assert "nm99999999" in problem(client.get("/v1/actors/nm99999999"), 404, "not-found")["detail"]
+    problem(client.get("/v1/titles/tt99999999"), 404, "not-found")
+    problem(client.get("/v1/nothing"), 404, "not-found")
+    assert "GET" in client.post("/v1/status").headers["allow"]
+    problem(client.post("/v1/status"), 405, "method-not-allowed")
+
+
+def test_the_api_describes_itself(client: httpx.Client) -> None:
+    schema = client.get("/schema/openapi.json").json()
+    assert schema["openapi"].startswith("3.1")
+    search = schema["paths"]["/v1/actors/search"]["get"]
+    assert {each["name"] for each in search["parameters"]} == {
+        "q", "limit", "offset", "profession", "born", "born_tolerance", "title", "min_score", "explain"
+    }  # fmt: skip
+    limit = next(each for each in search["parameters"] if each["name"] == "limit")
+    assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 50)
+    assert {"200", "400", "503"} <= set(search["responses"])
+
+
+def test_the_pages_come_from_this_service_alone(client: httpx.Client) -> None:
+    for path in ("/", "/schema"):
+        page = client.get(path)
+        assert page.headers["content-type"].startswith("text/html")
+        assert "://" not in page.text.replace("http://www.w3.org", "")
+        for part in page.text.split('"'):
+            if part.startswith("/static/"):
+                assert client.get(part).status_code == 200
+
+
+class Proxy:
+    """A TCP relay before the engine, to take it away and give it back."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open = list[socket.socket]()
+        self.is_up = True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if not self.is_up:
+                client.close()
+                continue
+            server = socket.create_connection(self._target)
+            self._open += [client, server]
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self._relay, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _relay(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        finally:
+            sink.close()
+
+    def take_away(self) -> None:
+        self.is_up = False
+        for each in self._open:
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+        self._open.clear()
+
+    def close(self) -> None:
+        self.take_away()
+        self._listener.close()
+
+
+def test_an_engine_that_goes_and_comes_back(settings: Settings, endpoint: Endpoint, sample: str) -> None:
+    parts = urlsplit(endpoint.urls[0])
+    assert parts.hostname
+    assert parts.port
+    proxy = Proxy((parts.hostname, parts.port))
+    behind = msgspec.structs.replace(endpoint, urls=(f"http://127.0.0.1:{proxy.port}",))
+    with run_service(settings, behind) as url, httpx.Client(base_url=url, timeout=10) as client:
+        assert client.get("/v1/actors/search?q=jake").status_code == 200
+        proxy.take_away()
+        for path in (
+            "/v1/actors/search?q=jake",
+            "/v1/actors/suggest?q=jake",
+            "/v1/actors/nm90000001",
+            "/v1/titles/tt90000001",
+            "/health/ready",
+        ):
+            response = client.get(path)
+            problem(response, 503, "engine-unavailable")
+            assert int(response.headers["retry-after"]) > 0
+        assert client.get("/health/live").status_code == 200
+        status = client.get("/v1/status").json()
+        assert (status["degraded"], status["engine"]["status"]) == (True, "unreachable")
+        proxy.is_up = True
+        deadline = time.monotonic() + 10
+        while client.get("/v1/actors/search?q=jake").status_code != 200:
+            assert time.monotonic() < deadline, "the service did not recover by itself"
+            time.sleep(0.1)
+    proxy.close()
+
+
+def test_a_service_without_data_says_so(settings: Settings, endpoint: Endpoint) -> None:
+    empty = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-empty")
+    with run_service(empty, endpoint) as url, httpx.Client(base_url=url, timeout=10) as client:
+        for path in ("/v1/actors/search?q=jake", "/v1/actors/nm90000001", "/health/ready"):
+            problem(client.get(path), 503, "not-ready")
+        status = client.get("/v1/status").json()
+        assert (status["generation"], status["degraded"], status["fresh"]) == (None, True, False)
