@@ -42,6 +42,11 @@ PEOPLE = [
     ("Arnold Schwarzenegger", "1947", 2_500_000),
 ]
 
+TITLES = (
+    "Amber Bonfire Cathedral Daybreak Emerald Fortress Glacier Harvest Island Jungle Kingdom Labyrinth Mirage "
+    "Nightfall Orchard Phantom Quarry Riverside"
+)
+
 
 @pytest.fixture(scope="module")
 async def lookup(
@@ -61,7 +66,7 @@ def write_people(folder: Path) -> None:
     for number, (name, born, votes) in enumerate(PEOPLE):
         nconst, tconst = f"nm{number:07}", f"tt{number:07}"
         people.append((nconst, name, born, r"\N", "actor", tconst))
-        title = f"Film {number}"
+        title = TITLES.split()[number]
         titles.append((tconst, "movie", title, title, "0", "2001", r"\N", r"\N", r"\N"))
         principals.append((tconst, "1", nconst, "actor", r"\N", r"\N"))
         ratings.append((tconst, "7.0", str(votes)))
@@ -107,7 +112,7 @@ async def test_the_year_of_birth_settles_which_bearer_is_meant(lookup: Lookup) -
 
 
 async def test_a_title_settles_which_bearer_is_meant(lookup: Lookup) -> None:
-    found = await search(lookup, "michelle williams", 2, title=("film 11",))
+    found = await search(lookup, "michelle williams", 2, title=("labyrinht",))
     assert found == ["Michelle Williams 1979", "Michelle Williams 1980"]
 
 
