@@ -14,7 +14,6 @@ NOT_UTF8 = "\ufdd1"
 NOT_UTF8_BYTES = b"\xe9"
 
 Lines = pl.Expr
-_UNKNOWN_PERSON, _UNKNOWN_TITLE = "nm0000005", "tt0000005"  # every fifth id is free: see `tables`
 
 
 def _line(*changes: pl.Expr) -> Callable[[Table], Lines]:
@@ -38,6 +37,13 @@ def _inside(column: str, mark: str) -> pl.Expr:
 
 def _as(column: str, value: str) -> pl.Expr:
     return pl.lit(value).alias(column)
+
+
+def _unknown(column: str) -> pl.Expr:
+    # far beyond the ids in use, and as different among each other as those were
+    return pl.concat_str(pl.col(column).str.slice(0, 2), pl.lit("9"), pl.col(column).str.slice(2)).alias(
+        column
+    )
 
 
 def _ended_by(mark: str) -> Callable[[Table], Lines]:
@@ -67,7 +73,7 @@ KINDS: dict[str, dict[str, Callable[[Table], Lines]]] = {
         "quote inside": _line(_inside("primaryName", '"')),
         "not UTF-8": _line(_inside("primaryName", NOT_UTF8)),
         "year 3000": _line(_as("birthYear", "3000")),
-        "unknown title": _line(_as("knownForTitles", _UNKNOWN_TITLE)),
+        "unknown title": _line(_as("knownForTitles", "tt90000000")),
     },
     TITLES.name: _EVERYWHERE
     | {
@@ -85,14 +91,14 @@ KINDS: dict[str, dict[str, Callable[[Table], Lines]]] = {
         "malformed id": _line(_inside("nconst", "x")),
         "broken JSON": _line(_as("characters", '["Donnie"')),
         "not UTF-8": _line(_as("characters", f'["Ren{NOT_UTF8}"]')),
-        "unknown person": _line(_as("nconst", _UNKNOWN_PERSON)),
-        "unknown title": _line(_as("tconst", _UNKNOWN_TITLE)),
+        "unknown person": _line(_unknown("nconst")),
+        "unknown title": _line(_unknown("tconst")),
     },
     RATINGS.name: _EVERYWHERE
     | {
         "malformed id": _line(_inside("tconst", "x")),
         "rating high": _line(_as("averageRating", "high")),
-        "unknown title": _line(_as("tconst", _UNKNOWN_TITLE)),
+        "unknown title": _line(_unknown("tconst")),
     },
 }
 
