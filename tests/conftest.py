@@ -81,18 +81,23 @@ async def sample(cluster: Cluster, settings: Settings) -> str:
     return (await reindex(settings, cluster, open_sample(), SILENT)).generation
 
 
-@contextmanager
-def run_service(settings: Settings, endpoint: Endpoint) -> Iterator[str]:
-    """Run `marquee serve` as a process of its own; yield its address."""
+def engine_environ(settings: Settings, endpoint: Endpoint) -> dict[str, str]:
+    """The environment of a process that uses these settings and this engine, and nothing of the shell's."""
     url = endpoint.urls[0]
     if endpoint.username:
         url = url.replace("://", f"://{endpoint.username}:{endpoint.password}@")
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MARQUEE_")}
-    environ |= {
+    return environ | {
         "MARQUEE_ELASTICSEARCH_URL": url,
         "MARQUEE_INDEX_PREFIX": settings.index_prefix,
         "MARQUEE_HOME": str(settings.home),
     }
+
+
+@contextmanager
+def run_service(settings: Settings, endpoint: Endpoint) -> Iterator[str]:
+    """Run `marquee serve` as a process of its own; yield its address."""
+    environ = engine_environ(settings, endpoint)
     command = [sys.executable, "-m", "marquee", "serve", "--port", "0"]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:

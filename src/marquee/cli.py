@@ -66,7 +66,9 @@ def commands() -> None:
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    commands()
+    # What went wrong with the engine is told by our own errors; the client's log repeats it with traces.
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+    commands(prog_name="marquee")
 
 
 def _read_settings(**overrides: Any) -> Settings:

@@ -43,8 +43,8 @@ PEOPLE = [
 ]
 
 TITLES = (
-    "Amber Bonfire Cathedral Daybreak Emerald Fortress Glacier Harvest Island Jungle Kingdom Labyrinth Mirage "
-    "Nightfall Orchard Phantom Quarry Riverside"
+    "Amber Bonfire Cathedral Daybreak Emerald Fortress Glacier Harvest Island Jungle Kingdom Labyrinth "
+    "Mirage Nightfall Orchard Phantom Quarry Riverside"
 )
 
 

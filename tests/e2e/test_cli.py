@@ -1,0 +1,249 @@
+"""The command as people and scripts call it: real processes on the real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from marquee.engine.cluster import Endpoint
+from marquee.settings import Settings
+from tests.conftest import engine_environ, write_tsv
+
+README = Path(__file__).parents[2] / "README.md"
+COMMANDS = ["up", "serve", "reindex", "search", "suggest", "status", "node"]
+
+
+@pytest.fixture
+def environ(settings: Settings, endpoint: Endpoint, sample: str) -> dict[str, str]:
+    """The environment of a shell that uses the sample of this run."""
+    return engine_environ(settings, endpoint)
+
+
+@pytest.fixture
+def own_environ(settings: Settings, endpoint: Endpoint, tmp_path: Path) -> dict[str, str]:
+    """The environment of a shell with an index prefix in which nothing is indexed yet."""
+    name = f"{settings.index_prefix}-cli-{tmp_path.name[-20:].lower().replace('_', '-')}"[:41].rstrip("-")
+    return engine_environ(msgspec.structs.replace(settings, index_prefix=name), endpoint)
+
+
+def run(environ: dict[str, str], *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "marquee", *arguments]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line a failed command says."""
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_tsv(tmp_path, "name.basics", [("nm0000001", "Ann Lee", r"\N", r"\N", "actor", "tt0000001")])
+    write_tsv(tmp_path, "title.basics", [("tt0000001", "movie", "Noon", "Noon", "0", *[r"\N"] * 4)])
+    write_tsv(tmp_path, "title.principals", [("tt0000001", "1", "nm0000001", "actor", r"\N", r"\N")])
+    write_tsv(tmp_path, "title.ratings", [])
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], *[[name, "--help"] for name in COMMANDS]])
+def test_every_command_explains_itself(environ: dict[str, str], arguments: list[str]) -> None:
+    done = run(environ, *arguments, code=0 if arguments else 2)
+    assert "Usage: marquee" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_shows_every_command(command: str) -> None:
+    assert f"marquee {command}" in README.read_text()
+
+
+def test_search_as_json_is_the_apis_answer(environ: dict[str, str], service_url: str) -> None:
+    printed = json.loads(run(environ, "search", "jake gylenhal", "--limit", "3", "--json").stdout)
+    answered = httpx.get(f"{service_url}/v1/actors/search?q=jake+gylenhal&limit=3").json()
+    assert {**printed, "took_ms": 0} == {**answered, "took_ms": 0}
+
+
+def test_search_as_a_table(environ: dict[str, str]) -> None:
+    shown = run(environ, "search", "jake gylenhal", "--limit", "2", "--explain").stdout
+    assert "Did you mean Jake Gyllenhaal?" in shown
+    assert "fuzzy, 2 edits" in shown
+    assert "found by" in shown
+
+
+def test_suggest(environ: dict[str, str]) -> None:
+    assert "Jake Gyllenhaal" in run(environ, "suggest", "jake gyl").stdout
+    found = json.loads(run(environ, "suggest", "jake gyl", "--json").stdout)
+    assert found["suggestions"][0]["highlight"] == [[0, 4], [5, 8]]
+
+
+def test_status(environ: dict[str, str], own_environ: dict[str, str], sample: str) -> None:
+    assert sample in run(environ, "status").stdout
+    assert json.loads(run(environ, "status", "--json").stdout)["fresh"] is True
+    assert "none is live" in run(own_environ, "status", code=1).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["search", ""], "holds no letter"),
+        (["search", "🎬"], "holds no letter"),
+        (["search", "x" * 201], "length <= 200"),
+        (["search", "jake", "--limit", "0"], ">= 1"),
+        (["search", "jake", "--limit", "ten"], "expected `int`"),
+        (["suggest", "jake", "--limit", "51"], "<= 50"),
+        (["serve", "--port", "70000"], "port=70000"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    environ: dict[str, str], arguments: list[str], message: str
+) -> None:
+    assert message in error_line(run(environ, *arguments, code=2))
+
+
+def test_options_that_exclude_each_other(environ: dict[str, str], folder: Path) -> None:
+    done = run(environ, "reindex", "--sample", "--data", str(folder), code=2)
+    assert "exclude each other" in done.stderr
+
+
+def test_an_unknown_setting_is_a_warning(environ: dict[str, str]) -> None:
+    done = run({**environ, "MARQUEE_PROT": "1"}, "status")
+    assert "MARQUEE_PROT is not a setting of Marquee; the nearest is MARQUEE_PORT" in done.stderr
+
+
+def test_an_engine_that_is_away(environ: dict[str, str]) -> None:
+    away = {**environ, "MARQUEE_ELASTICSEARCH_URL": "http://127.0.0.1:9"}
+    assert "cannot be reached" in error_line(run(away, "search", "jake", code=1))
+    assert "unreachable" in run(away, "status", code=1).stdout
+
+
+def test_reindex_builds_then_has_nothing_to_do(own_environ: dict[str, str], folder: Path) -> None:
+    first = json.loads(run(own_environ, "reindex", "--data", str(folder), "--json").stdout)
+    assert (first["built"], first["counts"]) == (True, {"actors": 1, "titles": 1})
+    again = run(own_environ, "reindex")
+    assert f"nothing to do: {first['generation']}" in again.stdout.replace("\n", " ")
+    assert "Ann Lee" in run(own_environ, "search", "an lee").stdout
+
+
+def test_reindex_needs_a_source_at_first(own_environ: dict[str, str]) -> None:
+    assert "name a source" in error_line(run(own_environ, "reindex", code=2))
+
+
+def test_a_bad_source_changes_nothing(own_environ: dict[str, str], folder: Path) -> None:
+    run(own_environ, "reindex", "--data", str(folder))
+    before = run(own_environ, "status", "--json").stdout
+    assert "is not a folder" in error_line(run(own_environ, "reindex", "--data", str(folder / "none"), code=1))
+    (folder / "title.ratings.tsv").unlink()
+    assert "title.ratings" in error_line(run(own_environ, "reindex", "--data", str(folder), code=1))
+    assert run(own_environ, "status", "--json").stdout == before
+
+
+def test_a_taken_port_is_said_at_once(environ: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for command in ("serve", "up"):
+            assert "in use" in error_line(run(environ, command, "--port", str(port), code=2))
+
+
+class Up:
+    """A running `marquee up`."""
+
+    def __init__(self, environ: dict[str, str], *arguments: str) -> None:
+        command = [sys.executable, "-m", "marquee", "up", "--port", "0", *arguments]
+        self.process = subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def wait_for_address(self) -> str:
+        assert self.process.stdout is not None
+        line = next((line for line in self.process.stdout if "http://" in line), "")
+        assert line, self.process.stderr.read() if self.process.stderr else ""
+        return "http://" + line.split("http://")[1].split("/")[0].strip()
+
+    def end(self, by: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(by)
+        self.process.communicate(timeout=30)
+        return self.process.returncode
+
+
+@pytest.fixture
+def started() -> Iterator[list[Up]]:
+    """What was started and must not be left behind."""
+    processes: list[Up] = []
+    yield processes
+    for each in processes:
+        each.process.kill()
+        each.process.communicate()
+
+
+def test_up_builds_serves_and_ends(own_environ: dict[str, str], folder: Path, started: list[Up]) -> None:
+    started.append(Up(own_environ, "--data", str(folder)))
+    url = started[0].wait_for_address()
+    assert httpx.get(f"{url}/v1/actors/search?q=an+lee").json()["hits"][0]["name"] == "Ann Lee"
+    first = httpx.get(f"{url}/v1/status").json()["generation"]
+    assert started[0].end() == 130
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+    started.append(Up(own_environ))
+    assert httpx.get(f"{started[1].wait_for_address()}/v1/status").json()["generation"] == first
+    assert started[1].end(signal.SIGTERM) == 0
+
+    write_tsv(folder, "name.basics", [("nm0000001", "Bea Lee", r"\N", r"\N", "actor", r"\N")])
+    started.append(Up(own_environ, "--data", str(folder)))
+    url = started[2].wait_for_address()
+    assert httpx.get(f"{url}/v1/actors/nm0000001").json()["actor"]["name"] == "Bea Lee"
+    assert started[2].end() == 130
+
+
+def test_an_interrupted_reindex_leaves_nothing(own_environ: dict[str, str], started: list[Up]) -> None:
+    for by in (signal.SIGINT, signal.SIGTERM):
+        up = Up(own_environ, "--sample")
+        started.append(up)
+        time.sleep(3)
+        assert up.end(by) in (130, 0), "interrupted"
+        assert "none is live" in run(own_environ, "status", code=1).stdout
+    work = Path(own_environ["MARQUEE_HOME"]) / "work"
+    assert not work.exists() or os.listdir(work) == []  # noqa: PTH208
+
+
+def test_the_wheel_holds_all_it_needs(environ: dict[str, str], tmp_path: Path) -> None:
+    root = README.parent
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    wheel = [*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(root)]
+    subprocess.run(wheel, check=True, timeout=120)
+    built = next(tmp_path.glob("marquee_search-*.whl"))
+    target = tmp_path / "installed"
+    install = [*pip, "install", "-q", "--no-deps", "--target", str(target), str(built)]
+    subprocess.run(install, check=True, timeout=120)
+    for part in (
+        "index_mappings/actors.v1.json",
+        "catalog/sample/name.basics.tsv.gz",
+        "catalog/sample/ATTRIBUTION.txt",
+        "api/static/demo.html",
+        "api/static/swagger-ui/LICENSE",
+        "py.typed",
+    ):
+        assert (target / "marquee" / part).is_file(), part
+    assert list((target / "marquee" / "engine" / "node").rglob("*.java"))
+    script = "import marquee, marquee.engine.mappings as m; print(marquee.__file__, m.mapping_path('actors'))"
+    clean = {**environ, "PYTHONPATH": str(target)}
+    printed = subprocess.run(
+        [sys.executable, "-c", script], env=clean, cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert all(path.startswith(str(target)) for path in printed)
