@@ -3,16 +3,16 @@
 `acquire` installs it where needed, starts or joins it, and gives it up again at the end of a `with` block.
 """
 
-from marquee.engine.node.log import log_path, tail
 from marquee.engine.node.node import (
     NodeLease,
     NodeStatus,
     acquire,
-    read_credentials,
+    log_path,
     remove,
     start,
     status,
     stop,
+    tail,
 )
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "NodeStatus",
     "acquire",
     "log_path",
-    "read_credentials",
     "remove",
     "start",
     "status",

@@ -26,17 +26,22 @@ class Account:
     gid: int | None = None
     prefix: tuple[str, ...] = ()
 
-    def own(self, path: Path) -> None:
-        """Give `path` to the account."""
-        if self.uid is not None and self.gid is not None:
-            os.chown(path, self.uid, self.gid)
+    def own(self, path: Path | int) -> None:
+        """Give a file, or an open file's descriptor, to the account."""
+        if self.uid is None or self.gid is None:
+            return
+        if isinstance(path, int):
+            os.fchown(path, self.uid, self.gid)
+        else:
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
 def choose_account(folder: Path) -> Account:
     """Return the account that may run the server with its files in `folder`.
 
-    An ordinary user runs it as themself. Root lets `nobody` do it; where a folder on the way is closed to others
-    (a home of mode 0700), root runs it in a user namespace, in which it owns the same files but is not root.
+    An ordinary user runs it as themself. Root lets `nobody` do it; where a folder on the way is closed to
+    others (a home of mode 0700), root runs it in a user namespace, in which it owns the same files but is
+    not root.
 
     Raises:
         NodeStartError: root, a closed folder, and no user namespace to be had.
@@ -51,9 +56,9 @@ def choose_account(folder: Path) -> Account:
     if unshare and _works([unshare, "--user", "test", "-x", str(folder)]):
         return Account(prefix=(unshare, "--user"))
     raise NodeStartError(
-        f"Elasticsearch refuses to run as root, and an unprivileged user cannot reach {folder} because {closed} is "
-        f"closed to others. Set MARQUEE_HOME to a folder others may pass through (the default is /var/lib/marquee), "
-        f"or run chmod o+x {closed}, or run Marquee as an ordinary user"
+        f"Elasticsearch refuses to run as root, and an unprivileged user cannot reach {folder} because "
+        f"{closed} is closed to others. Set MARQUEE_HOME to a folder others may pass through (the default is "
+        f"/var/lib/marquee), or run chmod o+x {closed}, or run Marquee as an ordinary user"
     )
 
 

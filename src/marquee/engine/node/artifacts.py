@@ -127,9 +127,9 @@ def _download(artifact: Artifact, folder: Path, progress: Progress) -> Path:
             counter.take_back()
             if attempt == _ATTEMPTS:
                 raise ProvisionError(
-                    f"{artifact.title} ({artifact.coordinates}, {artifact.size_bytes // 10**6} MB) could not be "
-                    f"downloaded from Maven Central: {_summarize(error)}. Check the network (HTTPS_PROXY is honoured) "
-                    "and start again, or set MARQUEE_ELASTICSEARCH_URL to an Elasticsearch of your own"
+                    f"{artifact.title} ({artifact.coordinates}, {artifact.size_bytes // 10**6} MB) could not "
+                    f"be downloaded from Maven Central: {_summarize(error)}. Check the network (HTTPS_PROXY "
+                    "is honoured) and start again, or set MARQUEE_ELASTICSEARCH_URL to your own Elasticsearch"
                 ) from error
     raise AssertionError("unreachable")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def choose_heap_mb(memory_bytes: int) -> int:
 
 
 def measure_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes of memory this process may use: the machine's, or its container's where that is less."""
+    """Return the bytes of memory we may use: the machine's, or the container's where that is less."""
     try:
         import psutil
     except ImportError as error:
@@ -70,29 +71,27 @@ def read_password(layout: Layout) -> str:
     return password
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file no other user may read, whole or not at all."""
+def write_private(path: Path, text: str, account: Account | None = None) -> None:
+    """Write a file only `account` (ourselves when None) may read, whole or not at all."""
     unfinished = path.with_name(path.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600, exist_ok=False)
-    unfinished.write_text(text, encoding="utf-8")
+    # Never through a link: where root writes for the unprivileged user, the folder belongs to the latter.
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        if account is not None:
+            account.own(descriptor)
+        file.write(text)
     unfinished.replace(path)
 
 
-def write_config(layout: Layout, account: Account, *, heap_mb: int, port: int, password: str) -> None:
-    """Make the folders of the instance and write its configuration. `port` 0 lets the system choose.
-
-    Where `port` is taken when the server binds, the system chooses another: the true one is in `layout.ports`.
-    """
-    layout.instance.mkdir(parents=True, exist_ok=True)
-    # 0755 up to here so that the unprivileged user gets in; what lies below is its alone
-    for folder in (layout.config, layout.data, layout.logs, layout.temporary, layout.snapshots):
+def write_config(layout: Layout, account: Account, *, heap_mb: int, password: str) -> None:
+    """Make the folders of the instance and write its configuration, all but the settings."""
+    # What lies above is open so that the unprivileged user gets in; these are its alone.
+    for folder in (layout.config, layout.data, layout.logs, layout.snapshots):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o700)
         account.own(folder)
-    layout.ports.unlink(missing_ok=True)
     for name, text in {
-        "elasticsearch.yml": render_settings(layout, port),
         "jvm.options": _render_jvm_options(layout, heap_mb),
         "log4j2.properties": _LOGGING,
         "users": f"{USERNAME}:{_hash(password)}\n",
@@ -100,10 +99,20 @@ def write_config(layout: Layout, account: Account, *, heap_mb: int, port: int, p
         "roles.yml": "",
         "role_mapping.yml": "",
     }.items():
-        write_private(layout.config / name, text)
-        account.own(layout.config / name)
+        write_private(layout.config / name, text, account)
+    # The launcher insists on this folder, empty or not.
     (layout.config / "jvm.options.d").mkdir(exist_ok=True)
     account.own(layout.config / "jvm.options.d")
+
+
+def write_settings(layout: Layout, account: Account, port: int) -> None:
+    """Write the server's settings, with the `port` it should listen on; 0 lets the system choose.
+
+    Where `port` is taken when the server binds, the system chooses another. `layout.ports`, which the server
+    writes, has the true one.
+    """
+    layout.ports.unlink(missing_ok=True)
+    write_private(layout.config / "elasticsearch.yml", render_settings(layout, port), account)
 
 
 def render_settings(layout: Layout, port: int) -> str:
@@ -130,8 +139,8 @@ def render_settings(layout: Layout, port: int) -> str:
 
 
 def _render_jvm_options(layout: Layout, heap_mb: int) -> str:
-    # Unlike the file of the distribution: no jdk.incubator.vector (the runtime lacks it), no log of the garbage
-    # collector, no heap dumps of a gigabyte in a user's home.
+    # Unlike the file of the distribution: no jdk.incubator.vector (the runtime lacks it), no log of the
+    # garbage collector, no heap dumps of a gigabyte in a user's home.
     return "\n".join(
         (
             f"-Xms{heap_mb}m",
@@ -139,8 +148,10 @@ def _render_jvm_options(layout: Layout, heap_mb: int) -> str:
             "-XX:+UseG1GC",
             "-Djava.io.tmpdir=${ES_TMPDIR}",
             "-XX:+ExitOnOutOfMemoryError",
+            # Memory is taken when it is first used: 28,000 people need far less than the gigabyte allowed.
+            "-XX:-AlwaysPreTouch",
             f"-XX:ErrorFile={layout.logs}/java-error.log",
-            # Marquee has one user in a file; the index of roles would be made at every first start for nobody.
+            # Marquee has one user, in a file: an index of roles would be made at the first start for nobody.
             "-Des.queryable_built_in_roles_enabled=false",
             "",
         )
@@ -152,5 +163,5 @@ def _hash(password: str) -> str:
         import bcrypt
     except ImportError as error:
         raise missing_extra("bcrypt") from error
-    # Cost 4: 24 random bytes cannot be guessed however cheap a guess is, and every new connection pays the hash.
+    # Cost 4: 24 random bytes cannot be guessed, however cheap a guess is; the server pays for every check.
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4, prefix=b"2a")).decode()

@@ -13,9 +13,12 @@ ENGINE_VERSION = "8.18.0"
 class Layout:
     """The folders and files of one node.
 
-    `node/downloads` and `node/runtime-*` are a cache that can be rebuilt at any time; `node/data-<version>` holds
-    what is the user's. A newer engine version gets a new data folder, since Elasticsearch upgrades the files of
-    an older one in place and then refuses to go back.
+    `node/downloads` and `node/runtime-*` are a cache that can be rebuilt at any time; `node/data-<version>`
+    holds what is the user's. A newer engine version gets a new data folder, since Elasticsearch upgrades the
+    files of an older one in place and then refuses to go back.
+
+    As root, the folders below `data-<version>` belong to the unprivileged user the server runs as: root
+    writes nothing in them through a name that user could have turned into a link.
     """
 
     home: Path
@@ -72,7 +75,7 @@ class Layout:
     @property
     def console(self) -> Path:
         """What the Java process prints: little, unless it fails before its log is set up."""
-        return self.logs / "console.log"
+        return self.root / "console.log"
 
     @property
     def ports(self) -> Path:

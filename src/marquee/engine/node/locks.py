@@ -12,22 +12,30 @@ from pathlib import Path
 from marquee.engine.node.layout import Layout
 
 
+class Lock:
+    """An exclusive lock on a file; `close` lets go of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def take(self, *, wait: bool) -> bool:
+        """Take the lock; without `wait` return False when another process has it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        os.close(self._file)
+
+
 @contextlib.contextmanager
 def hold(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the exclusive lock `path`; yields False at once when another process has it and `wait` is False."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        yield _try_lock(file, wait=wait)
-    finally:
-        os.close(file)
-
-
-def _try_lock(file: int, *, wait: bool) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    """Hold the lock `path`; yields False at once if another process has it and `wait` is False."""
+    with contextlib.closing(Lock(path)) as lock:
+        yield lock.take(wait=wait)
 
 
 class User:

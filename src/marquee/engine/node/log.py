@@ -6,22 +6,11 @@ import re
 from pathlib import Path
 
 from marquee.engine.node.layout import Layout
-from marquee.settings import Settings
 
 _BLOCK = 1 << 16
 # The lines that say what went wrong; the hundreds of stack frames below them do not.
 _TELLING = re.compile(r"\[(ERROR|FATAL)|Exception|^Caused by|\bError\b|^ERROR|fatal", re.IGNORECASE)
 _FRAME = re.compile(r"^\s+at |^\s*\.\.\. \d+ more")
-
-
-def log_path(settings: Settings) -> Path:
-    """Return where the server logs; the file exists once it was started."""
-    return Layout(settings.home).log
-
-
-def tail(settings: Settings, lines: int = 50) -> list[str]:
-    """Return the last lines of the server's log, the oldest first; empty before the first start."""
-    return read_tail(Layout(settings.home).log, lines)
 
 
 def read_tail(path: Path, lines: int) -> list[str]:

@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-import subprocess
-import sys
-import time
-import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-import httpx
 import msgspec
 
-from marquee.engine.node import locks
-from marquee.engine.node.account import choose_account
-from marquee.engine.node.config import (
-    USERNAME,
-    choose_heap_mb,
-    measure_memory,
-    read_password,
-    write_config,
-)
+from marquee.engine.node import boot, locks
+from marquee.engine.node.config import USERNAME, read_password
 from marquee.engine.node.layout import ENGINE_VERSION, Layout
-from marquee.engine.node.log import summarize_failure
-from marquee.engine.node.provision import check_space, explain_disk_errors, provision
-from marquee.engine.node.state import Launch, State, read_state, write_state
-from marquee.errors import NodeStartError
+from marquee.engine.node.log import read_tail
+from marquee.engine.node.provision import explain_disk_errors
+from marquee.engine.node.state import State, read_state
+from marquee.errors import ProvisionError
 from marquee.progress import SILENT, Progress
 from marquee.settings import Settings
-
-BOOT_TIMEOUT_S = 120.0
-# The supervisor answers within this or never will: it only has to import itself.
-_SUPERVISOR_TIMEOUT_S = 20.0
-_STOP_TIMEOUT_S = 45.0
-# Below this the server would refuse to write from the first document on.
-_MIN_FREE_MB = 500
-_POLL_S = 0.1
 
 
 class NodeLease:
@@ -71,14 +53,14 @@ class NodeLease:
         if wait and self._layout.root.exists():
             with locks.hold(self._layout.lock):
                 if not self._layout.kept.exists() and not locks.list_users(self._layout):
-                    _end(self._layout)
+                    boot.end(self._layout)
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to know about the node. Sizes in bytes, `started_at` in seconds since 1970.
 
-    `state` is "absent" before the first installation. `users` are the process ids of present users, `kept` tells
-    whether it stays up without any (`marquee node start`). `reason` says why it failed, or last died.
+    `state` is "absent" before the first installation. `users` are the process ids of present users, `kept`
+    tells whether it stays up without any (`marquee node start`). `reason` says why it failed, or last died.
     """
 
     state: Literal["absent", "stopped", "starting", "running", "failed"]
@@ -107,11 +89,10 @@ def acquire(settings: Settings, progress: Progress = SILENT, *, heap_mb: int | N
         ProvisionError: it cannot be installed.
         NodeStartError: it does not come up.
     """
-    layout = _prepare(settings)
-    with locks.hold(layout.lock):
+    with _lock_home(settings, progress) as layout:
         user = locks.User(layout)
         try:
-            state = _ensure_running(layout, progress, heap_mb)
+            state = boot.ensure_running(layout, progress, heap_mb)
             return NodeLease(layout, user, state, read_password(layout))
         except BaseException:
             user.leave()
@@ -120,36 +101,30 @@ def acquire(settings: Settings, progress: Progress = SILENT, *, heap_mb: int | N
 
 def start(settings: Settings, progress: Progress = SILENT, *, heap_mb: int | None = None) -> NodeStatus:
     """Like `acquire`, but the node stays up without users until `stop`. Returns its status."""
-    layout = _prepare(settings)
-    with locks.hold(layout.lock):
+    with _lock_home(settings, progress) as layout:
         user = locks.User(layout)
         try:
-            _ensure_running(layout, progress, heap_mb)
+            boot.ensure_running(layout, progress, heap_mb)
             layout.kept.touch()
         finally:
             user.leave()
     return status(settings)
 
 
-def read_credentials(settings: Settings) -> tuple[str, str]:
-    """Return user and password of the node, for whoever may read its files."""
-    return USERNAME, read_password(Layout(settings.home))
-
-
 def stop(settings: Settings) -> tuple[int, ...]:
     """Stop the node, whoever uses it, and wait until it is gone. Returns the process ids of its users."""
-    layout = Layout(settings.home)
+    layout = _locate(settings)
     if not layout.root.exists():
         return ()
     with locks.hold(layout.lock):
         users = tuple(locks.list_users(layout))
-        _end(layout)
+        boot.end(layout)
     return users
 
 
 def remove(settings: Settings) -> int:
     """Stop the node and delete all of its files, the data included. Returns the bytes that became free."""
-    layout = Layout(settings.home)
+    layout = _locate(settings)
     if not layout.root.exists():
         return 0
     stop(settings)
@@ -160,7 +135,7 @@ def remove(settings: Settings) -> int:
 
 def status(settings: Settings) -> NodeStatus:
     """Look at the node, without starting or changing anything."""
-    layout = Layout(settings.home)
+    layout = _locate(settings)
     state = read_state(layout)
     alive = state.supervisor is not None and state.supervisor.is_alive()
     phase: Literal["absent", "stopped", "starting", "running", "failed"] = state.phase
@@ -188,129 +163,38 @@ def status(settings: Settings) -> NodeStatus:
     )
 
 
-def _prepare(settings: Settings) -> Layout:
-    layout = Layout(settings.home.expanduser().absolute())
+def log_path(settings: Settings) -> Path:
+    """Return where the server logs; the file exists once it was started."""
+    return _locate(settings).log
+
+
+def tail(settings: Settings, lines: int = 50) -> list[str]:
+    """Return the last lines of the server's log, the oldest first; empty before the first start."""
+    return read_tail(_locate(settings).log, lines)
+
+
+def _locate(settings: Settings) -> Layout:
+    return Layout(settings.home.expanduser().absolute())
+
+
+@contextlib.contextmanager
+def _lock_home(settings: Settings, progress: Progress) -> Iterator[Layout]:
+    """Make the node's folder where it is missing, and hold its lock."""
+    layout = _locate(settings)
+    if ":" in str(layout.home):
+        # It would split the list of folders in which the server looks for its libraries.
+        raise ProvisionError(f"MARQUEE_HOME={layout.home} cannot be used: no colon, please")
     with explain_disk_errors(layout.home, 1):
         layout.root.mkdir(parents=True, exist_ok=True)
         # Root's umask must not keep the unprivileged user out; everything secret below has its own mode.
         layout.root.chmod(0o755)
-    return layout
-
-
-def _ensure_running(layout: Layout, progress: Progress, heap_mb: int | None) -> State:
-    """Join the running node or start one. The caller holds the lock."""
-    state = read_state(layout)
-    if state.supervisor is not None and state.supervisor.is_alive() and state.version == ENGINE_VERSION:
-        progress.start("wait for Elasticsearch")
-        try:
-            return _await_ready(layout, state.launch)
-        except NodeStartError:
-            # It hangs, or ended at this very moment: begin again.
-            pass
-        finally:
+        lock = locks.Lock(layout.lock)
+    with contextlib.closing(lock):
+        if not lock.take(wait=False):
+            progress.start("wait for another Marquee process that starts or stops Elasticsearch")
+            lock.take(wait=True)
             progress.finish()
-    _end(layout)
-    locks.forget_dead_users(layout)
-    runtime = provision(layout, progress)
-    check_space(layout.root, _MIN_FREE_MB)
-    progress.start("start Elasticsearch")
-    try:
-        heap_mb = heap_mb or choose_heap_mb(measure_memory())
-        with explain_disk_errors(layout.root, _MIN_FREE_MB):
-            layout.instance.mkdir(parents=True, exist_ok=True)
-            layout.instance.chmod(0o755)
-            account = choose_account(layout.instance)
-            write_config(layout, account, heap_mb=heap_mb, port=state.port, password=read_password(layout))
-            launch = Launch(
-                identity=uuid.uuid4().hex,
-                home=str(layout.home),
-                runtime=str(runtime.folder),
-                heap_mb=heap_mb,
-                uid=account.uid,
-                gid=account.gid,
-                prefix=account.prefix,
-            )
-            _spawn(layout, launch)
-        try:
-            return _await_ready(layout, launch.identity)
-        except BaseException:
-            _end(layout)
-            raise
-    finally:
-        progress.finish()
-
-
-def _spawn(layout: Layout, launch: Launch) -> None:
-    with layout.supervisor_log.open("wb") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "marquee.engine.node.supervisor", msgspec.json.encode(launch).decode()],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # A session of its own: Ctrl-C in this terminal is for us, not for the node others use as well.
-            start_new_session=True,
-            # Not the user's folder: that could hold modules of our names, and could not be unmounted.
-            cwd=layout.root,
-            check=False,
-        )
-    if done.returncode:
-        text = layout.supervisor_log.read_text(errors="replace").strip()[-800:]
-        raise NodeStartError(f"the supervisor of the node does not run: {text}")
-
-
-def _await_ready(layout: Layout, launch: str) -> State:
-    """Wait until the server of this launch answers."""
-    began = time.monotonic()
-    auth = (USERNAME, read_password(layout))
-    # No proxy of the environment: this goes to ourselves.
-    with httpx.Client(auth=auth, timeout=5.0, trust_env=False) as client:
-        while True:
-            state = read_state(layout)
-            waited = time.monotonic() - began
-            if state.launch == launch:
-                if state.phase == "running" and _answers(client, state.url):
-                    return state
-                if state.phase in ("failed", "stopped"):
-                    raise NodeStartError(
-                        summarize_failure(layout, f"Elasticsearch did not start: {state.reason}")
-                    )
-                if state.supervisor is not None and not state.supervisor.is_alive():
-                    raise NodeStartError(summarize_failure(layout, "the supervisor of the node was killed"))
-            elif waited > _SUPERVISOR_TIMEOUT_S:
-                raise NodeStartError(
-                    summarize_failure(layout, "the supervisor of the node gives no sign of life")
-                )
-            if waited > BOOT_TIMEOUT_S:
-                raise NodeStartError(
-                    summarize_failure(layout, f"Elasticsearch did not answer within {BOOT_TIMEOUT_S:.0f} s")
-                )
-            time.sleep(_POLL_S)
-
-
-def _answers(client: httpx.Client, url: str) -> bool:
-    try:
-        answer = client.get(f"{url}/_cluster/health", params={"wait_for_status": "yellow", "timeout": "2s"})
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK
-
-
-def _end(layout: Layout) -> None:
-    """Stop whatever runs of this node and wait until it is gone. The caller holds the lock."""
-    layout.kept.unlink(missing_ok=True)
-    state = read_state(layout)
-    if state.supervisor is not None:
-        state.supervisor.signal(15)
-        state.supervisor.wait(_STOP_TIMEOUT_S)
-    # Without its supervisor the server stops by itself, only not at once; by force if it hangs.
-    for process in (state.launcher, state.server, state.supervisor):
-        if process is not None and not process.wait(_STOP_TIMEOUT_S):
-            process.signal(9)
-            process.wait(5.0)
-    state = read_state(layout)
-    if state.phase in ("starting", "running"):
-        state.phase = "stopped"
-        write_state(layout, state)
+        yield layout
 
 
 def _measure(folder: Path) -> int:

@@ -30,7 +30,7 @@ class ServerProcess:
                 stdin=subprocess.PIPE,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                cwd=runtime.server,  # cli.libs below is relative to it
+                cwd=runtime.server,
                 env=_build_environ(layout),
                 user=account.uid,
                 group=account.gid,
@@ -74,9 +74,8 @@ class ServerProcess:
 
 
 def _build_command(layout: Layout, runtime: Runtime) -> list[str]:
-    # What bin/elasticsearch does, without its need for bash and without the runtime's class path of everything.
-    server = runtime.server
-    class_path = (server / "lib" / "*", server / "lib" / "cli-launcher" / "*", runtime.launcher)
+    # What bin/elasticsearch does, without its need for bash. Relative to the server's folder: a colon in the
+    # name of a folder would split the class path.
     return [
         str(runtime.java),
         "-Xms4m",
@@ -85,11 +84,11 @@ def _build_command(layout: Layout, runtime: Runtime) -> list[str]:
         "-XX:TieredStopAtLevel=1",
         "-Dcli.name=server",
         "-Dcli.libs=lib/tools/server-cli",
-        f"-Des.path.home={server}",
+        f"-Des.path.home={runtime.server}",
         f"-Des.path.conf={layout.config}",
         "-Des.distribution.type=zip",
         "-cp",
-        os.pathsep.join(map(str, class_path)),
+        os.pathsep.join(("lib/*", "lib/cli-launcher/*", f"../{runtime.launcher.name}")),
         "marquee.launcher.Launcher",
     ]
 

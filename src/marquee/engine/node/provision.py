@@ -1,4 +1,4 @@
-"""Installing the node: server, Java runtime and compiled plugin, into one folder that appears when it is whole."""
+"""Installing the node: server, Java runtime and compiled plugin, in one folder that appears when whole."""
 
 from __future__ import annotations
 
@@ -29,13 +29,19 @@ _MB = 1_000_000
 
 
 class Runtime:
-    """An installed runtime: `server` is Elasticsearch's home, `java` the executable."""
+    """A runtime, installed or to be: `server` is Elasticsearch's home, `java` the executable."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.key = folder.name.removeprefix("runtime-")
         self.server = folder / "server"
         self.java = folder / "java" / "bin" / "java"
         self.launcher = folder / "launcher.jar"
+
+
+def locate_runtime(layout: Layout) -> Runtime:
+    """Return the runtime this version of Marquee needs, whether it is installed or not."""
+    return Runtime(layout.runtime(_make_key(_find_java()[1])))
 
 
 def provision(layout: Layout, progress: Progress) -> Runtime:
@@ -47,9 +53,8 @@ def provision(layout: Layout, progress: Progress) -> Runtime:
         ProvisionError: no network, wrong checksum, too little disk space, a folder that cannot be written,
             or a package of the extra `local` is missing.
     """
-    java_home, java_version = _find_java()
-    key = _make_key(java_version)
-    runtime = Runtime(layout.runtime(key))
+    runtime = locate_runtime(layout)
+    key = runtime.key
     with explain_disk_errors(layout.root, RUNTIME_SIZE_MB):
         if runtime.folder.exists() and find_damage(runtime.folder, key) is None:
             return runtime
@@ -60,7 +65,7 @@ def provision(layout: Layout, progress: Progress) -> Runtime:
         unfinished = runtime.folder.with_name(runtime.folder.name + ".unfinished")
         _unpack_server(archives[SERVER], unfinished / "server", progress)
         progress.start("copy the Java runtime")
-        shutil.copytree(java_home, unfinished / "java", ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(_find_java()[0], unfinished / "java", ignore=shutil.ignore_patterns("include"))
         progress.start("compile the analysis plugin")
         _compile(unfinished, archives[COMPILER])
         _open_to_others(unfinished)

@@ -18,7 +18,7 @@ Phase = Literal["starting", "running", "stopped", "failed"]
 
 
 class ProcessId(msgspec.Struct, frozen=True):
-    """A process that cannot be mistaken for another of the same number: `started` is in seconds since 1970."""
+    """A process, not to be mistaken for a later one of its number. `started`: seconds since 1970."""
 
     pid: int
     started: float
@@ -37,8 +37,9 @@ class ProcessId(msgspec.Struct, frozen=True):
         psutil = _psutil()
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < _START_TOLERANCE_S
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            if abs(process.create_time() - self.started) > _START_TOLERANCE_S:
+                return False
+            return bool(process.status() != psutil.STATUS_ZOMBIE)
         except psutil.Error:
             return False
 
@@ -62,8 +63,9 @@ class ProcessId(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, kw_only=True):
     """One life of the node, written by its supervisor.
 
-    `launch` identifies it; `launcher` is Elasticsearch's own launcher, `server` the Java process that serves;
-    `port` is remembered from life to life; `reason` says why it failed.
+    `launch` identifies it; `runtime` is the folder it runs from; `launcher` is Elasticsearch's own launcher,
+    `server` the Java process that serves; `port` is remembered from life to life; `reason` says why it failed
+    or was restarted.
     """
 
     launch: str = ""
@@ -72,6 +74,7 @@ class State(msgspec.Struct, kw_only=True):
     supervisor: ProcessId | None = None
     launcher: ProcessId | None = None
     server: ProcessId | None = None
+    runtime: str = ""
     port: int = 0
     heap_mb: int = 0
     started_at: float = 0.0
@@ -90,12 +93,13 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class Launch(msgspec.Struct, kw_only=True, frozen=True):
-    """What the supervisor is asked to run. `identity` comes back in the state file."""
+    """What the supervisor is asked to run. `identity` comes back in the state file; `port` 0: any."""
 
     identity: str
     home: str
     runtime: str
     heap_mb: int
+    port: int = 0
     uid: int | None = None
     gid: int | None = None
     prefix: tuple[str, ...] = ()

@@ -1,13 +1,14 @@
 """The process that owns the server: started detached, ends with it.
 
-It stops the server when nobody uses it any more, restarts it when it dies, and notes in the state file what runs.
-When it is killed itself, the kernel closes the pipe to the server, which then stops by itself.
+It stops the server when nobody uses it any more, restarts it when it dies, and notes in the state file what
+runs. When it is killed itself, the kernel closes the pipe to the server, which then stops by itself.
 
 Run as `python -m marquee.engine.node.supervisor REQUEST`, with a JSON `Launch`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from marquee.engine.node.account import Account
+from marquee.engine.node.config import write_settings
 from marquee.engine.node.layout import ENGINE_VERSION, Layout
 from marquee.engine.node.locks import hold, list_users
 from marquee.engine.node.process import ServerProcess
@@ -25,8 +27,8 @@ from marquee.engine.node.provision import Runtime
 from marquee.engine.node.state import Launch, ProcessId, State, write_state
 
 _POLL_S = 0.25
-# How long the node waits for another user once the last one is gone: `kill -9` and a crashed test run end here;
-# a user that leaves properly stops the node at once.
+# How long the node waits for another user once the last one is gone: `kill -9` and a crashed test run end
+# here; a user that leaves properly stops the node at once.
 _IDLE_S = 3.0
 # A server that died this often within this time is not restarted again.
 _MAX_RESTARTS = 3
@@ -48,6 +50,8 @@ class Supervisor:
             version=ENGINE_VERSION,
             phase="starting",
             supervisor=ProcessId.of(os.getpid()),
+            runtime=launch.runtime,
+            port=launch.port,
             heap_mb=launch.heap_mb,
             started_at=time.time(),
         )
@@ -57,7 +61,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: self._stop.set())
         while True:
-            self._layout.ports.unlink(missing_ok=True)
+            # On a restart the same port again: that is where its users look for it.
+            write_settings(self._layout, self._account, self._state.port)
             process = ServerProcess(self._layout, self._runtime, self._account)
             self._note(phase="starting", launcher=process.launcher, server=None)
             reason = self._watch(process)
@@ -118,7 +123,8 @@ class Supervisor:
     def _note(self, **changes: object) -> None:
         for name, value in changes.items():
             setattr(self._state, name, value)
-        write_state(self._layout, self._state)
+        with contextlib.suppress(FileNotFoundError):  # somebody deleted the whole folder: nothing to note
+            write_state(self._layout, self._state)
 
 
 def main() -> None:
