@@ -26,7 +26,13 @@ import polars as pl
 from marquee.catalog import people as person_joins
 from marquee.catalog import schemas
 from marquee.catalog import titles as title_joins
-from marquee.catalog.documents import ACTOR_COLUMNS, ROW_GROUP, TITLE_COLUMNS
+from marquee.catalog.documents import (
+    ACTOR_COLUMNS,
+    ACTOR_JSON_COLUMNS,
+    ROW_GROUP,
+    TITLE_COLUMNS,
+    TITLE_JSON_COLUMNS,
+)
 from marquee.catalog.files import NAMES, PRINCIPALS, RATINGS, TITLES, Table, locate, preflight
 from marquee.catalog.keys import normalise_all, with_name_keys
 from marquee.catalog.quality import FileQuality, Quality
@@ -215,13 +221,13 @@ class _Run:
     def join_people(self, rules: Rules) -> tuple[tuple[Path, ...], int]:
         """Write the actor rows; give cast entries their person's name."""
         self.progress.start("joining people", self.people.rows + self.credits.rows)
-        result = _Result(self.work / "actors", ACTOR_COLUMNS)
+        result = _Result(self.work / "actors", ACTOR_COLUMNS + ACTOR_JSON_COLUMNS)
         for bucket in range(self.count):
             raw_people = self.people.take(bucket)
             people = person_joins.distinct_people(raw_people, self.quality)
             all_credits = self.credits.take(bucket)
             named = person_joins.name_credits(all_credits, people, self.quality)
-            self.cast.add(named.filter("in_cast"))
+            self.cast.add(person_joins.build_cast(named, people))
             known_for = self.known_for.take(bucket)
             actors = person_joins.build_actors(people, named, known_for, rules, self.quality)
             actors = with_name_keys(actors)
@@ -235,7 +241,7 @@ class _Run:
     def join_casts(self) -> tuple[tuple[Path, ...], int]:
         """Write the title rows."""
         self.progress.start("joining casts", self.rated.rows + self.cast.rows)
-        result = _Result(self.work / "titles", TITLE_COLUMNS)
+        result = _Result(self.work / "titles", TITLE_COLUMNS + TITLE_JSON_COLUMNS)
         for bucket in range(self.count):
             rated, cast = self.rated.take(bucket), self.cast.take(bucket)
             key, original_key = normalise_all(rated["title"]), normalise_all(rated["original_title"])

@@ -93,37 +93,25 @@ def flag(value: pl.Expr) -> pl.Expr:
 
 
 def characters(value: pl.Expr) -> pl.Expr:
-    """Parse a JSON array of strings; anything else is unknown."""
-    return value.map_batches(_decode_characters, return_dtype=pl.List(pl.String))
+    """Parse a JSON array of strings, which stays JSON text; anything else is unknown."""
+    return value.map_batches(_check_characters, return_dtype=pl.String)
 
 
+# Nearly all arrays are without blanks and escapes; these are taken as they are, which is fast.
 _PLAIN_ARRAY = r'^\["[^"\\\x00-\x1f]*"(,"[^"\\\x00-\x1f]*")*\]$'
 _DECODER = msgspec.json.Decoder(list[str])
 
 
-def _decode_characters(values: pl.Series) -> pl.Series:
-    # Nearly all are arrays without escapes, which Polars splits itself; msgspec reads the rest one by one.
-    # Polars' own json_decode fails a whole column for one bad value.
-    frame = pl.DataFrame({"value": values}).with_columns(
-        pl.col("value").str.contains(_PLAIN_ARRAY).alias("is_plain")
-    )
-    split = pl.when("is_plain").then(pl.col("value").str.slice(2).str.head(-2).str.split('","'))
-    rest = frame.filter(~pl.col("is_plain"))["value"]
-    if rest.is_empty():
-        return frame.select(split.alias("value"))["value"]
-    decoded = pl.Series([_decode_array(value) for value in rest], dtype=pl.List(pl.String))
-    nth_of_rest = (~pl.col("is_plain")).fill_null(value=False).cum_sum().cast(pl.Int64) - 1
-    return frame.select(
-        pl.when(~pl.col("is_plain"))
-        .then(pl.lit(decoded).gather(nth_of_rest.clip(0)))
-        .otherwise(split)
-        .alias("value")
-    )["value"]
+def _check_characters(values: pl.Series) -> pl.Series:
+    is_odd = ~values.str.contains(_PLAIN_ARRAY)
+    if not is_odd.any():
+        return values
+    return values.scatter(is_odd.arg_true(), [_recode_array(value) for value in values.filter(is_odd)])
 
 
-def _decode_array(value: str) -> list[str] | None:
+def _recode_array(value: str) -> str | None:
     try:
-        return _DECODER.decode(value)
+        return msgspec.json.encode(_DECODER.decode(value)).decode()
     except (msgspec.DecodeError, UnicodeError):
         return None
 

@@ -54,6 +54,11 @@ class Rules(msgspec.Struct, frozen=True):
         return chosen.fill_null(value=True)
 
 
+def is_acting() -> pl.Expr:
+    """Return whether a credit makes somebody an actor here."""
+    return pl.col("category").is_in(ACTING_CATEGORIES).fill_null(value=False)
+
+
 def is_archive() -> pl.Expr:
     """Return whether a credit is for archive footage or sound: shown as a credit, but counted for nothing."""
     return pl.col("category").str.starts_with("archive_").fill_null(value=False)

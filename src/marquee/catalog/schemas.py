@@ -40,9 +40,9 @@ RATING = pl.Schema({"tconst": _ID, "rating": pl.Float64(), "votes": _SMALL})
 """A rating as in the file."""
 
 PRINCIPAL = pl.Schema(
-    {"tconst": _ID, "nconst": _ID, "ordering": _SMALL, "category": _TEXT, "characters": _TEXTS}
+    {"tconst": _ID, "nconst": _ID, "ordering": _SMALL, "category": _TEXT, "characters": _TEXT}
 )
-"""A principal as in the file."""
+"""A principal as in the file; `characters` is a JSON array of strings."""
 
 RATED = pl.Schema(
     {
@@ -65,29 +65,30 @@ CREDIT = pl.Schema(
         "nconst": _ID,
         "tconst": _ID,
         "ordering": _SMALL,
-        "category": _TEXT,
-        "characters": _TEXTS,
-        "title": _TEXT,
         "year": _SMALL,
-        "title_type": _TEXT,
         "votes": pl.Int64(),
+        "is_acting": pl.Boolean(),
+        "is_archive": pl.Boolean(),
         "in_cast": pl.Boolean(),
+        "title_json": _TEXT,
+        "role_json": _TEXT,
     }
 )
-"""A principal with its title's data. `votes`: what the title counts for the person; `in_cast`: whether the
-title is indexed and so shows its cast."""
+"""A principal with its title's data. `votes`: what the title counts for the person; `is_acting`,
+`is_archive`: what its category says; `in_cast`: whether the title is indexed and so shows its cast;
+`title_json`, `role_json`: the members of a `documents.Credit`."""
 
-KNOWN_FOR = pl.Schema({**REFERENCE, "title": _TEXT, "year": _SMALL, "votes": pl.Int64()})
-"""A reference with its title's data."""
-
-CAST = pl.Schema(
+KNOWN_FOR = pl.Schema(
     {
-        "tconst": _ID,
-        "ordering": _SMALL,
         "nconst": _ID,
-        "name": _TEXT,
-        "category": _TEXT,
-        "characters": _TEXTS,
+        "row": pl.Int64(),
+        "position": _SMALL,
+        "tconst": _ID,
+        "votes": pl.Int64(),
+        "known_for": _TEXT,
     }
 )
-"""A cast entry of an indexed title, with its person's name."""
+"""A reference with its title's data; `known_for`: a `documents.KnownFor` as JSON."""
+
+CAST = pl.Schema({"tconst": _ID, "ordering": _SMALL, "nconst": _ID, "cast": _TEXT})
+"""A cast entry of an indexed title; `cast`: a `documents.CastEntry` as JSON."""
