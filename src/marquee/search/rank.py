@@ -22,6 +22,8 @@ UNASKED_WEIGHT = 0.3
 POPULARITY_WEIGHT_ONE_WORD = 0.25
 """A surname alone means the famous bearer: 0 → .32, .25 → .58, .4 → .55."""
 POPULARITY_WEIGHT = 0.14
+SURPLUS_WEIGHT = 0.5
+"""Cost of the share of the query's letters that go beyond a whole name: "beyonce knowls" means Beyoncé."""
 EXACT_BONUS = 0.05
 """Between .03, where a famous near-namesake beats an exact name, and .08, where it never does."""
 HINT_BONUS = 0.3
@@ -187,6 +189,9 @@ def _score_tokens(asked: list[str], bearing: list[str], pairs: list[tuple[str, s
     """Mean likeness of the asked tokens, the longer the weightier, less what nobody asked for."""
     letters = sum(map(len, asked))
     mean = sum(len(a) * likeness for a, _, likeness in pairs) / letters
+    if len(asked) > len(bearing):
+        met = sum(len(a) for a, b, _ in pairs if b)
+        return max(0.0, mean * letters / met - SURPLUS_WEIGHT * (1 - met / letters))
     if len(asked) == 1:
         return mean
     unasked = sum(map(len, bearing)) - sum(len(b) for _, b, _ in pairs)
