@@ -152,7 +152,7 @@ def _await_ready(layout: Layout, launch: str, timeout_s: float) -> State:
             if waited > timeout_s:
                 problem = f"Elasticsearch did not answer within {timeout_s:.0f} s"
             if problem:
-                raise NodeStartError(summarize_failure(layout, problem))
+                raise NodeStartError(summarize_failure(layout, problem, state.started_at))
             time.sleep(_POLL_S)
 
 

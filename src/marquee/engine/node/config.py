@@ -21,15 +21,16 @@ _MAX_HEAP_MB = 1024
 _WATERMARKS = {"low": "400mb", "high": "300mb", "flood_stage": "200mb"}
 
 _LOGGING = """\
-# One file of the server's log, 10 MB, and three old ones. Nothing on the console: nobody reads it.
+# One file of the server's log for every life, 10 MB, and three old ones. Nothing on the console.
 status = error
 appender.file.type = RollingFile
 appender.file.name = file
-appender.file.fileName = ${sys:es.logs.base_path}${sys:file.separator}node.log
-appender.file.filePattern = ${sys:es.logs.base_path}${sys:file.separator}node-%i.log
+appender.file.fileName = ${sys:es.logs.base_path}${sys:file.separator}marquee.log
+appender.file.filePattern = ${sys:es.logs.base_path}${sys:file.separator}marquee-%i.log
 appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] %marker%m%n
+appender.file.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] [%node_name]%marker %m%n
 appender.file.policies.type = Policies
+appender.file.policies.start.type = OnStartupTriggeringPolicy
 appender.file.policies.size.type = SizeBasedTriggeringPolicy
 appender.file.policies.size.size = 10MB
 appender.file.strategy.type = DefaultRolloverStrategy

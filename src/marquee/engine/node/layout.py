@@ -70,7 +70,7 @@ class Layout:
     @property
     def log(self) -> Path:
         """What the server logs; rotated by itself."""
-        return self.logs / "node.log"
+        return self.logs / "marquee.log"
 
     @property
     def console(self) -> Path:

@@ -8,9 +8,11 @@ from pathlib import Path
 from marquee.engine.node.layout import Layout
 
 _BLOCK = 1 << 16
-# The lines that say what went wrong; the hundreds of stack frames below them do not.
-_TELLING = re.compile(r"\[(ERROR|FATAL)|Exception|^Caused by|\bError\b|^ERROR|fatal", re.IGNORECASE)
-_FRAME = re.compile(r"^\s+at |^\s*\.\.\. \d+ more")
+# The lines that say what went wrong. The hundreds of stack frames below them do not, nor do mere reports.
+_TELLING = re.compile(r"Exception|^Caused by|error|fatal|fail", re.IGNORECASE)
+_NOISE = re.compile(
+    r"^\s+at |^\s*\.\.\. \d+ more|^\[[^]]*\]\[(INFO|DEBUG|TRACE) *\]|^WARNING|.*LocaleProviderAdapter"
+)
 
 
 def read_tail(path: Path, lines: int) -> list[str]:
@@ -29,12 +31,18 @@ def read_tail(path: Path, lines: int) -> list[str]:
     return text.decode(errors="replace").splitlines()[-lines:]
 
 
-def summarize_failure(layout: Layout, what: str) -> str:
-    """Return `what`, the lines of the logs that may say why, and where the rest is to be found."""
+def summarize_failure(layout: Layout, what: str, since: float = 0.0) -> str:
+    """Return `what`, the lines of the logs that may say why, and where the rest is to be found.
+
+    Logs last written before `since` (seconds since 1970) tell of an earlier life and are left out.
+    """
     found: list[str] = []
-    for path in (layout.console, layout.log, layout.supervisor_log):
-        told = [line for line in read_tail(path, 400) if not _FRAME.match(line)]
-        telling = [line for line in told if _TELLING.search(line)] or told
-        found.extend(line.strip()[:300] for line in telling[-3:])
+    for path in (layout.supervisor_log, layout.console, layout.log):
+        if path.exists() and path.stat().st_mtime >= since - 1:
+            told = [line.strip()[:300] for line in read_tail(path, 400) if not _NOISE.match(line) and line]
+            # The server's log is full of warnings; what else is written to is written to say why.
+            found.extend(
+                [line for line in told if _TELLING.search(line)][-3:] if path == layout.log else told[-5:]
+            )
     said = "\n  ".join(dict.fromkeys(found))
     return f"{what}\n  {said}\nThe whole log: {layout.log}" if said else f"{what} (log: {layout.log})"

@@ -103,7 +103,7 @@ def explain_disk_errors(folder: Path, needed_mb: int) -> Iterator[None]:
                 f"{error.filename or folder} cannot be written ({error.strerror}): "
                 "set MARQUEE_HOME to a folder that belongs to you"
             ) from error
-        raise ProvisionError(f"the node could not be installed in {folder}: {error}") from error
+        raise ProvisionError(f"the node's files in {folder} cannot be used: {error}") from error
 
 
 def _find_java() -> tuple[Path, str]:
