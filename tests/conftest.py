@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -45,10 +45,13 @@ def endpoint() -> Iterator[Endpoint]:
     settings, _ = read_settings()
     with ExitStack() as stack:
         if not settings.elasticsearch_url and _docker_answers():
-            from testcontainers.elasticsearch import ElasticSearchContainer
+            from testcontainers.community.elasticsearch import ElasticSearchContainer
 
-            container = stack.enter_context(ElasticSearchContainer(ENGINE_IMAGE, mem_limit="2g"))
-            yield Endpoint(urls=(container.get_url(),))
+            container = ElasticSearchContainer(ENGINE_IMAGE, mem_limit="2g")
+            container.with_env("ES_JAVA_OPTS", "-Xms1g -Xmx1g").with_env("discovery.type", "single-node")
+            stack.enter_context(container)
+            host, port = container.get_container_host_ip(), container.get_exposed_port(container.port)
+            yield Endpoint(urls=(f"http://{host}:{port}",))
         else:
             yield stack.enter_context(open_endpoint(settings))
 
@@ -117,7 +120,7 @@ def service_url(settings: Settings, endpoint: Endpoint, sample: str) -> Iterator
         yield url
 
 
-def write_tsv(folder: Path, name: str, rows: list[tuple[str, ...]]) -> None:
+def write_tsv(folder: Path, name: str, rows: Sequence[tuple[str, ...]]) -> None:
     """Write one dataset file, uncompressed."""
     text = "\n".join("\t".join(row) for row in [HEADERS[name], *rows]) + "\n"
     (folder / f"{name}.tsv").write_text(text)

@@ -345,5 +345,4 @@ def node_remove(yes: bool) -> None:
     where = node.status(settings)
     if not yes:
         click.confirm(f"Delete the local Elasticsearch and all it holds under {where.home}?", abort=True)
-    node.remove(settings)
-    terminal.ERR.print("removed", highlight=False)
+    terminal.show_freed(node.remove(settings))

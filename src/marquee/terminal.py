@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-import msgspec
 from rich.bar import Bar
 from rich.console import Console, Group
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -245,10 +245,24 @@ def show_node(status: NodeStatus) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
-    for name, value in msgspec.to_builtins(status).items():
-        if value not in (None, ""):
-            table.add_row(name.replace("_", " "), Text(str(value)))
-    OUT.print(table)
+    mark = {"running": "[green]✓[/]", "failed": "[red]✗[/]"}.get(status.state, "·")
+    table.add_row("state", f"{mark} {status.state}" + (" until `marquee node stop`" if status.kept else ""))
+    table.add_row("version", f"Elasticsearch {status.version}")
+    if status.url:
+        table.add_row("address", status.url)
+        table.add_row("process", f"{status.pid}, heap {status.heap_mb} MB, used by {len(status.users)}")
+    table.add_row(
+        "files", f"{status.home} ({decimal(status.data_bytes)} data, {decimal(status.cache_bytes)} cache)"
+    )
+    table.add_row("log", status.log_path)
+    if status.reason:
+        table.add_row("reason", Text(status.reason))
+    OUT.print(table, soft_wrap=True)
+
+
+def show_freed(size_bytes: int) -> None:
+    """Print how much room a removal made."""
+    OUT.print(f"[green]✓[/] removed, {decimal(size_bytes)} freed", highlight=False)
 
 
 def show_welcome(
