@@ -147,7 +147,9 @@ def test_reindex_needs_a_source_at_first(own_environ: dict[str, str]) -> None:
 def test_a_bad_source_changes_nothing(own_environ: dict[str, str], folder: Path) -> None:
     run(own_environ, "reindex", "--data", str(folder))
     before = run(own_environ, "status", "--json").stdout
-    assert "is not a folder" in error_line(run(own_environ, "reindex", "--data", str(folder / "none"), code=1))
+    assert "is not a folder" in error_line(
+        run(own_environ, "reindex", "--data", str(folder / "none"), code=1)
+    )
     (folder / "title.ratings.tsv").unlink()
     assert "title.ratings" in error_line(run(own_environ, "reindex", "--data", str(folder), code=1))
     assert run(own_environ, "status", "--json").stdout == before

@@ -104,7 +104,7 @@ def bucket_count(paths: dict[str, Path], memory_limit_mb: int) -> int:
 _HELD_SHARE = 10
 """Each kind of rows holds at most this part of the memory limit before it goes to disk."""
 _GZIP_RATIO = 4
-_JOIN_FACTOR = 10
+_JOIN_FACTOR = 20
 """Peak memory of joining a bucket, in multiples of its share of the unpacked files."""
 
 

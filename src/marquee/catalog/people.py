@@ -94,15 +94,19 @@ def _is_actor(named: pl.DataFrame) -> pl.Expr:
 
 def _list_credits(named: pl.DataFrame) -> pl.DataFrame:
     """Return each person's credits, newest first, those without a year last."""
-    # one number for person and year: sorting by numbers alone, and few, is several times as fast
-    newest_first = pl.col("person").cast(pl.Int64) * 4096 + (4000 - pl.col("year")).fill_null(4095)
+    newest_first = (4000 - pl.col("year")).fill_null(4095).cast(pl.Int64)
+    order: list[pl.Expr] = [pl.col("person"), newest_first, pl.col("tconst")]
+    if len(named) and named["person"].max() < 2**20 and named["tconst"].max() < 2**31:  # type: ignore[operator]
+        # nearly always all of it fits into one number, which sorts four times as fast as three
+        order = [pl.col("person").cast(pl.Int64) * 2**43 + newest_first * 2**31 + pl.col("tconst")]
     entry = pl.concat_str(pl.lit("{"), pl.col("title_json"), pl.lit(","), pl.col("role_json"), pl.lit("}"))
     in_order = (
-        named.with_columns(newest_first.alias("rank"))
-        .sort("rank", "tconst", "ordering", nulls_last=True, maintain_order=True)
-        .select("nconst", entry.alias("credits"))
+        named.with_columns(entry.alias("credits"))
+        .sort(*order, maintain_order=True)  # of one title's the first in the file, which is by billing, first
+        .select(pl.col("person").set_sorted(), "nconst", "credits")
     )
-    return json_list("credits", "nconst", in_order, MOST_CREDITS)
+    people = in_order.group_by("person", maintain_order=True).agg(pl.col("nconst").first())
+    return json_list("credits", "person", in_order, MOST_CREDITS).select(people["nconst"], "credits")
 
 
 def _list_known_for(known_for: pl.DataFrame) -> pl.DataFrame:
