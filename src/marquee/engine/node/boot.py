@@ -23,7 +23,13 @@ from marquee.engine.node.config import (
 from marquee.engine.node.layout import ENGINE_VERSION, Layout
 from marquee.engine.node.locks import forget_dead_users, list_users
 from marquee.engine.node.log import summarize_failure
-from marquee.engine.node.provision import check_space, explain_disk_errors, locate_runtime, provision
+from marquee.engine.node.provision import (
+    RESERVE_MB,
+    check_space,
+    explain_disk_errors,
+    locate_runtime,
+    provision,
+)
 from marquee.engine.node.state import Launch, State, read_state, write_state
 from marquee.errors import NodeStartError
 from marquee.progress import Progress
@@ -35,8 +41,6 @@ _JOIN_TIMEOUT_S = 60.0
 # The supervisor only has to import itself.
 _SUPERVISOR_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 45.0
-# Below this the server would refuse to write from the first document on.
-_MIN_FREE_MB = 500
 _POLL_S = 0.1
 
 
@@ -84,8 +88,8 @@ def _start(layout: Layout, progress: Progress, heap_mb: int | None) -> State:
     runtime = provision(layout, progress)
     progress.start("start Elasticsearch")
     try:
-        with explain_disk_errors(layout.root, _MIN_FREE_MB):
-            check_space(layout.root, _MIN_FREE_MB)
+        with explain_disk_errors(layout.root, RESERVE_MB):
+            check_space(layout.root, RESERVE_MB)
             layout.instance.mkdir(exist_ok=True)
             layout.instance.chmod(0o755)
             heap_mb = heap_mb or choose_heap_mb(measure_memory())

@@ -22,6 +22,8 @@ from marquee.progress import Progress
 
 # Unpacked server 111 MB, Java 103 MB, its class data archive 14 MB; rounded up for blocks and the compiler.
 RUNTIME_SIZE_MB = 240
+# Left for data. Below 400 MB the server begins to refuse shards (see the watermarks in config.py).
+RESERVE_MB = 500
 # The bytes of what this module does with its inputs; raise it when the unpacked folder would look different.
 _RECIPE = "1"
 _PLUGIN = "marquee-analysis"
@@ -139,7 +141,7 @@ def _needed_mb(layout: Layout) -> int:
         for artifact in ARTIFACTS
         if not is_intact(artifact, layout.downloads / artifact.filename)
     )
-    return RUNTIME_SIZE_MB + missing // _MB
+    return RUNTIME_SIZE_MB + missing // _MB + RESERVE_MB
 
 
 def _remove_leftovers(layout: Layout) -> None:

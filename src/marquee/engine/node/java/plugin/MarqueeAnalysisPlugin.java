@@ -2,6 +2,7 @@ package marquee.analysis;
 
 import java.util.List;
 import java.util.Map;
+import org.apache.lucene.analysis.core.KeywordTokenizer;
 import org.apache.lucene.analysis.email.UAX29URLEmailTokenizer;
 import org.apache.lucene.analysis.miscellaneous.ASCIIFoldingFilter;
 import org.apache.lucene.analysis.ngram.EdgeNGramTokenFilter;
@@ -36,6 +37,7 @@ public final class MarqueeAnalysisPlugin extends Plugin implements AnalysisPlugi
     public Map<String, AnalysisProvider<TokenizerFactory>> getTokenizers() {
         return Map.of(
             "edge_ngram", (index, env, name, settings) -> new EdgeNGramTokenizerFactory(index, name, settings),
+            "keyword", (index, env, name, settings) -> new KeywordTokenizerFactory(index, name, settings),
             "ngram", (index, env, name, settings) -> new NGramTokenizerFactory(index, name, settings),
             "uax_url_email", (index, env, name, settings) -> new EmailTokenizerFactory(index, name, settings));
     }
@@ -55,6 +57,7 @@ public final class MarqueeAnalysisPlugin extends Plugin implements AnalysisPlugi
         return List.of(
             PreConfiguredTokenizer.singleton("edge_ngram", () -> new EdgeNGramTokenizer(
                 NGramTokenizer.DEFAULT_MIN_NGRAM_SIZE, NGramTokenizer.DEFAULT_MAX_NGRAM_SIZE)),
+            PreConfiguredTokenizer.singleton("keyword", () -> new KeywordTokenizer()),
             PreConfiguredTokenizer.singleton("ngram", () -> new NGramTokenizer()),
             PreConfiguredTokenizer.singleton("uax_url_email", () -> new UAX29URLEmailTokenizer()));
     }
