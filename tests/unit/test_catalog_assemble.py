@@ -418,6 +418,55 @@ def test_rejects_and_documents_add_up(write: Write, build: Callable[..., Assembl
     )
 
 
+def test_quotes_and_other_scripts_survive_the_way_into_json(
+    write: Write, build: Callable[..., Assembly]
+) -> None:
+    person, film, role = 'Sammo "Fatty" Hung \\ 洪金寶', '"Quoted" \\ {Film}\u2028,', 'The "One" \\ é'
+    people = [f"nm0000001\t{person}\t\\N\t\\N\tactor\ttt0000001"]
+    movies = [f"tt0000001\t\\N\t{film}\t\\N\t0\t\\N\t\\N\t\\N\t\\N"]
+    characters = msgspec.json.encode([role, ""]).decode().replace(",", ", ")
+    principals = [f"tt0000001\t\\N\tnm0000001\t\\N\t\\N\t{characters}"]
+    assembly = build(write(people, movies, principals, []))
+    actor, title = actors(assembly)["nm0000001"], titles(assembly)["tt0000001"]
+    assert (actor["name"], title["title"]) == (person, film)
+    assert actor["known_for"] == [{"tconst": "tt0000001", "title": film, "year": None}]
+    assert actor["credits"] == [
+        {
+            "tconst": "tt0000001",
+            "title": film,
+            "year": None,
+            "title_type": None,
+            "category": None,
+            "characters": [role, ""],
+        }
+    ]
+    assert title["cast"] == [
+        {
+            "nconst": "nm0000001",
+            "name": person,
+            "category": None,
+            "characters": [role, ""],
+            "ordering": None,
+        }
+    ]
+
+
+def test_credits_of_ids_too_long_for_one_sort_key_are_in_order(
+    write: Write, build: Callable[..., Assembly]
+) -> None:
+    numbers = ["9" * 17 + "1", "9" * 17 + "2", "0000003"]
+    movies = [
+        f"tt{number}\tmovie\tFilm\t\\N\t0\t{2000 + index}\t\\N\t\\N\t\\N"
+        for index, number in enumerate(numbers)
+    ]
+    people = [f"nm{number}\tPerson\t\\N\t\\N\tactor\t\\N" for number in numbers]
+    principals = [f"tt{title}\t1\tnm{person}\tactor\t\\N\t\\N" for title in numbers for person in numbers]
+    documents = actors(build(write(people, movies, principals, [])))
+    assert len(documents) == 3
+    for document in documents.values():
+        assert [credit["year"] for credit in document["credits"]] == [2002, 2001, 2000]
+
+
 def documents_of(assembly: Assembly) -> tuple[list[tuple[str, Document]], list[tuple[str, Document]]]:
     return sorted(actors(assembly).items()), sorted(titles(assembly).items())
 

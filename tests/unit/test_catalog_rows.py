@@ -73,7 +73,7 @@ def test_a_principal_and_a_rating() -> None:
             "nconst": 10350453,
             "ordering": 1,
             "category": "actor",
-            "characters": ["Donnie Darko"],
+            "characters": '["Donnie Darko"]',
         }
     ]
     rows, _ = read(RATINGS, "tt0246578\t8.0\t860123")
@@ -240,7 +240,8 @@ def test_the_first_examples_are_kept_with_line_number_and_text() -> None:
 
 def read_characters(*values: str | None) -> list[list[str] | None]:
     frame = pl.DataFrame({"value": values}, schema={"value": pl.String})
-    return frame.select(characters(pl.col("value")))["value"].to_list()
+    texts = frame.select(characters(pl.col("value")))["value"]
+    return [None if text is None else json.loads(text) for text in texts]
 
 
 def test_characters_are_a_json_array_of_strings() -> None:

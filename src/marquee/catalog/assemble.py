@@ -203,56 +203,69 @@ class _Run:
         yield from read_table(path, table, self.this_year, file, self.progress)
         self.progress.finish()
 
+    # Each bucket has a function of its own, so that its rows are gone before the next one's are read.
+
     def join_titles(self, rules: Rules) -> None:
         """Rate titles; give credits and known-for references their title's data."""
         self.progress.start("joining titles", self.raw_titles.rows + self.principals.rows)
         for bucket in range(self.count):
-            raw_titles = self.raw_titles.take(bucket)
-            rated = title_joins.rate_titles(raw_titles, self.ratings.take(bucket), rules, self.quality)
-            self.rated.add(rated.filter("is_indexed"))
-            principals = self.principals.take(bucket)
-            self.credits.add(title_joins.resolve_credits(principals, rated, rules, self.quality))
-            references = self.references.take(bucket)
-            self.known_for.add(title_joins.resolve_known_for(references, rated, rules, self.quality))
-            self.progress.advance(raw_titles.height + principals.height)
+            self.progress.advance(self._join_titles_of(bucket, rules))
         self._settle(self.rated, self.credits, self.known_for)
         self.progress.finish()
+
+    def _join_titles_of(self, bucket: int, rules: Rules) -> int:
+        raw_titles = self.raw_titles.take(bucket)
+        rated = title_joins.rate_titles(raw_titles, self.ratings.take(bucket), rules, self.quality)
+        self.rated.add(rated.filter("is_indexed"))
+        references = self.references.take(bucket)
+        self.known_for.add(title_joins.resolve_known_for(references, rated, rules, self.quality))
+        principals = self.principals.take(bucket)
+        self.credits.add(title_joins.resolve_credits(principals, rated, rules, self.quality))
+        return raw_titles.height + principals.height
 
     def join_people(self, rules: Rules) -> tuple[tuple[Path, ...], int]:
         """Write the actor rows; give cast entries their person's name."""
         self.progress.start("joining people", self.people.rows + self.credits.rows)
         result = _Result(self.work / "actors", ACTOR_COLUMNS + ACTOR_JSON_COLUMNS)
         for bucket in range(self.count):
-            raw_people = self.people.take(bucket)
-            people = person_joins.distinct_people(raw_people, self.quality)
-            all_credits = self.credits.take(bucket)
-            named = person_joins.name_credits(all_credits, people, self.quality)
-            self.cast.add(person_joins.build_cast(named, people))
-            known_for = self.known_for.take(bucket)
-            actors = person_joins.build_actors(people, named, known_for, rules, self.quality)
-            actors = with_name_keys(actors)
-            self.quality.unsearchable_names += actors.filter(pl.col("name_key") == "").height
-            result.write(bucket, actors)
-            self.progress.advance(raw_people.height + all_credits.height)
+            self.progress.advance(self._join_people_of(bucket, rules, result))
         self._settle(self.cast)
         self.progress.finish()
         return tuple(result.files), result.rows
+
+    def _join_people_of(self, bucket: int, rules: Rules, result: _Result) -> int:
+        people = self.people.take(bucket)
+        rows = people.height
+        people = person_joins.distinct_people(people, self.quality)
+        credits_of = self.credits.take(bucket)
+        rows += credits_of.height
+        credits_of = person_joins.name_credits(credits_of, people, self.quality)
+        self.cast.add(person_joins.build_cast(credits_of, people))
+        known_for = self.known_for.take(bucket)
+        actors = person_joins.build_actors(people, credits_of, known_for, rules, self.quality)
+        del credits_of, known_for
+        actors = with_name_keys(actors)
+        self.quality.unsearchable_names += actors.filter(pl.col("name_key") == "").height
+        result.write(bucket, actors)
+        return rows
 
     def join_casts(self) -> tuple[tuple[Path, ...], int]:
         """Write the title rows."""
         self.progress.start("joining casts", self.rated.rows + self.cast.rows)
         result = _Result(self.work / "titles", TITLE_COLUMNS + TITLE_JSON_COLUMNS)
         for bucket in range(self.count):
-            rated, cast = self.rated.take(bucket), self.cast.take(bucket)
-            key, original_key = normalise_all(rated["title"]), normalise_all(rated["original_title"])
-            rated = rated.with_columns(
-                key.alias("title_key"),
-                pl.when(original_key != key).then(original_key).alias("original_key"),
-            )
-            result.write(bucket, title_joins.build_titles(rated, cast))
-            self.progress.advance(rated.height + cast.height)
+            self.progress.advance(self._join_casts_of(bucket, result))
         self.progress.finish()
         return tuple(result.files), result.rows
+
+    def _join_casts_of(self, bucket: int, result: _Result) -> int:
+        rated, cast = self.rated.take(bucket), self.cast.take(bucket)
+        key, original_key = normalise_all(rated["title"]), normalise_all(rated["original_title"])
+        rated = rated.with_columns(
+            key.alias("title_key"), pl.when(original_key != key).then(original_key).alias("original_key")
+        )
+        result.write(bucket, title_joins.build_titles(rated, cast))
+        return rated.height + cast.height
 
 
 class _Result:

@@ -101,7 +101,7 @@ def _list_credits(named: pl.DataFrame) -> pl.DataFrame:
         order = [pl.col("person").cast(pl.Int64) * 2**43 + newest_first * 2**31 + pl.col("tconst")]
     entry = pl.concat_str(pl.lit("{"), pl.col("title_json"), pl.lit(","), pl.col("role_json"), pl.lit("}"))
     in_order = (
-        named.with_columns(entry.alias("credits"))
+        named.select("person", "nconst", "year", "tconst", entry.alias("credits"))
         .sort(*order, maintain_order=True)  # of one title's the first in the file, which is by billing, first
         .select(pl.col("person").set_sorted(), "nconst", "credits")
     )
