@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from marquee.catalog.documents import Actor, KnownFor
-from marquee.search.rank import Hints, align, is_ambiguous, propose, rank_actors
+from marquee.search.alignment import align
+from marquee.search.rank import Hints, is_ambiguous, propose, rank_actors
 
 
 def actor(name: str, popularity: float = 0.5, nconst: str = "nm0000001", born: int | None = None) -> Actor:

@@ -13,7 +13,8 @@ from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.errors import EngineNotReadyError, NotFoundError
 from marquee.search import query
-from marquee.search.rank import Explanation, Hints, Match, Ranked, is_ambiguous, propose, rank_actors
+from marquee.search.alignment import Match
+from marquee.search.rank import Explanation, Hints, Ranked, is_ambiguous, propose, rank_actors
 from marquee.search.request import SearchRequest, SuggestRequest
 from marquee.search.suggest import Suggestion, rank_suggestions
 

@@ -7,42 +7,24 @@ the hints (`born`, `title`) fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Literal
+from collections.abc import Iterable
 
 import msgspec
 
 from marquee import names
 from marquee.catalog.documents import Actor
 from marquee.search import similarity
+from marquee.search.alignment import Match, fit
 
 # Every constant from the measurements of design.md, 6, recall@1 on names that people find hard to spell.
-UNASKED_WEIGHT = 0.3
-"""Cost of the share of a name's letters nobody asked for, where several words were typed."""
 POPULARITY_WEIGHT_ONE_WORD = 0.25
 """A surname alone means the famous bearer: 0 → .32, .25 → .58, .4 → .55."""
 POPULARITY_WEIGHT = 0.14
-SURPLUS_WEIGHT = 0.5
-"""Cost of the share of the query's letters that go beyond a whole name: "beyonce knowls" means Beyoncé."""
 EXACT_BONUS = 0.05
 """Between .03, where a famous near-namesake beats an exact name, and .08, where it never does."""
 HINT_BONUS = 0.3
 """More than popularity can weigh: a hint that fits settles between bearers of one name."""
-JOINED_DISCOUNT = 0.02
-"""The same letters in other words ("bradpitt") come right after the same words."""
 DID_YOU_MEAN_SCORE = 0.6
-
-Kind = Literal["exact", "prefix", "fuzzy", "phonetic", "partial"]
-
-
-class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """How a name fits the query."""
-
-    kind: Kind
-    edits: int
-    """Letters to insert, delete, change or swap, over all matched tokens."""
-    matched: tuple[str, ...]
-    """The tokens of the name that the query's tokens stand for, in the query's order."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +90,7 @@ def _hinted(ranked: Ranked) -> float:
 
 def _rank(key: str, actor: Actor, routes: tuple[str, ...], hints: Hints) -> Ranked:
     name_key = names.normalise(actor.name)
-    name, match = _fit(key.split(), name_key.split())
+    name, match = fit(key.split(), name_key.split())
     exact = EXACT_BONUS if match.kind == "exact" else 0.0
     weight = POPULARITY_WEIGHT if " " in key else POPULARITY_WEIGHT_ONE_WORD
     popularity = weight * actor.popularity
@@ -129,86 +111,6 @@ def _rank(key: str, actor: Actor, routes: tuple[str, ...], hints: Hints) -> Rank
             routes=routes,
         ),
     )
-
-
-def _fit(asked: list[str], bearing: list[str]) -> tuple[float, Match]:
-    """Return the name score and how it came about, in the best of the ways to set the blanks."""
-    best, found = -1.0, (asked, bearing, list[tuple[str, str, float]]())
-    for discount, own, others in _set_blanks(asked, bearing):
-        pairs = align(own, others)
-        score = max(0.0, _score_tokens(own, others, pairs) - discount)
-        if score > best:
-            best, found = score, (own, others, pairs)
-    return best, _describe(*found)
-
-
-def _set_blanks(asked: list[str], bearing: list[str]) -> Iterator[tuple[float, list[str], list[str]]]:
-    """Yield the ways to pair the words: as they are, two neighbours joined on either side, all joined."""
-    yield 0.0, asked, bearing
-    if len(bearing) > len(asked):
-        for joined in _join_neighbours(bearing):
-            yield JOINED_DISCOUNT, asked, joined
-    elif len(asked) > len(bearing):
-        for joined in _join_neighbours(asked):
-            yield JOINED_DISCOUNT, joined, bearing
-    if abs(len(asked) - len(bearing)) > 1:
-        yield JOINED_DISCOUNT, ["".join(asked)], ["".join(bearing)]
-
-
-def _join_neighbours(tokens: list[str]) -> Iterator[list[str]]:
-    for at in range(len(tokens) - 1):
-        yield [*tokens[:at], tokens[at] + tokens[at + 1], *tokens[at + 2 :]]
-
-
-def align(asked: list[str], bearing: list[str]) -> list[tuple[str, str, float]]:
-    """Pair every asked token with a different token of the name, in any order, the most alike first.
-
-    Returns (asked token, token of the name or "", likeness 0 to 1), in the order of `asked`.
-    """
-    grid = sorted(
-        (
-            (similarity.compare_tokens(a, b), -row, -column)
-            for row, a in enumerate(asked)
-            for column, b in enumerate(bearing)
-        ),
-        reverse=True,
-    )
-    partner: dict[int, tuple[int, float]] = {}
-    taken: set[int] = set()
-    for likeness, row, column in grid:
-        if -row not in partner and -column not in taken:
-            partner[-row] = (-column, likeness)
-            taken.add(-column)
-    return [
-        (a, bearing[partner[row][0]], partner[row][1]) if row in partner else (a, "", 0.0)
-        for row, a in enumerate(asked)
-    ]
-
-
-def _score_tokens(asked: list[str], bearing: list[str], pairs: list[tuple[str, str, float]]) -> float:
-    """Mean likeness of the asked tokens, the longer the weightier, less what nobody asked for."""
-    letters = sum(map(len, asked))
-    mean = sum(len(a) * likeness for a, _, likeness in pairs) / letters
-    if len(asked) > len(bearing):
-        met = sum(len(a) for a, b, _ in pairs if b)
-        return max(0.0, mean * letters / met - SURPLUS_WEIGHT * (1 - met / letters))
-    if len(asked) == 1:
-        return mean
-    unasked = sum(map(len, bearing)) - sum(len(b) for _, b, _ in pairs)
-    return max(0.0, mean - UNASKED_WEIGHT * unasked / max(1, sum(map(len, bearing))))
-
-
-def _describe(asked: list[str], bearing: list[str], pairs: list[tuple[str, str, float]]) -> Match:
-    edits = sum(similarity.count_edits(a, b) for a, b, _ in pairs)
-    matched = tuple(b for _, b, _ in pairs if b)
-    kind: Kind = "fuzzy"
-    if edits == 0:
-        kind = "exact" if len(asked) == len(bearing) else "partial"
-    elif all(b.startswith(a) for a, b, _ in pairs):
-        kind = "prefix"
-    elif edits > 2 and all(similarity.compare_sound(a, b) == 1 for a, b, _ in pairs):
-        kind = "phonetic"
-    return Match(kind=kind, edits=edits, matched=matched)
 
 
 def _is_born(actor: Actor, hints: Hints) -> bool:
