@@ -467,8 +467,9 @@ def test_credits_of_ids_too_long_for_one_sort_key_are_in_order(
         assert [credit["year"] for credit in document["credits"]] == [2002, 2001, 2000]
 
 
-def documents_of(assembly: Assembly) -> tuple[list[tuple[str, Document]], list[tuple[str, Document]]]:
-    return sorted(actors(assembly).items()), sorted(titles(assembly).items())
+def documents_of(assembly: Assembly) -> list[bytes]:
+    chunks = [*encode_actors(assembly.actor_files), *encode_titles(assembly.title_files)]
+    return sorted(line for body, _ in chunks for line in body.splitlines())
 
 
 def test_many_buckets_on_disk_make_the_same_documents_as_one_in_memory(
