@@ -14,12 +14,13 @@ import pytest
 
 from marquee.catalog import assemble as assemble_module
 from marquee.catalog import quality as quality_module
-from marquee.catalog.assemble import Assembly, assemble, bucket_count
+from marquee.catalog.assemble import Assembly, assemble
 from marquee.catalog.documents import encode_actors, encode_titles
 from marquee.catalog.files import TABLES
 from marquee.catalog.quality import FileQuality, Quality, expect_rows
 from marquee.catalog.rules import popularity
 from marquee.catalog.sources import open_sample
+from marquee.catalog.staging import Result, bucket_count
 from marquee.errors import SourceDamagedError, SourceError, SourceMissingError
 from marquee.settings import Settings
 
@@ -478,7 +479,7 @@ def test_many_buckets_on_disk_make_the_same_documents_as_one_in_memory(
     sample = open_sample().folder
     whole = assemble(sample, Settings(), tmp_path / "whole")
     monkeypatch.setattr(assemble_module, "bucket_count", lambda *_: 7)
-    monkeypatch.setattr(assemble_module, "_HELD_SHARE", 10**6)
+    monkeypatch.setattr(assemble_module, "HELD_SHARE", 10**6)
     split = assemble(sample, Settings(), tmp_path / "split")
     assert len(split.actor_files) == len(split.title_files) == 7
     assert documents_of(split) == documents_of(whole)
@@ -538,6 +539,24 @@ def test_titles_principals_and_ratings_may_be_empty(write: Write, build: Callabl
     assert (assembly.actors, assembly.titles, assembly.title_files) == (2, 0, ())
     assert actors(assembly)["nm0350453"]["known_for"] == []
     assert assembly.quality.known_for_unresolved == 4
+
+
+def test_a_full_disk_is_one_clear_line(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise pl.exceptions.ComputeError(
+            "parquet: File out of specification: underlying IO error: No space left on device (os error 28)"
+        )
+
+    monkeypatch.setattr(Result, "write", fail)
+    with pytest.raises(SourceError, match=r"work cannot hold the .*: No space left on device$"):
+        assemble(write(), Settings(), tmp_path / "work")
+    assert not (tmp_path / "work" / "staging").exists()
+
+
+def test_a_work_folder_that_cannot_be_made_is_named(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(SourceError, match=r"work cannot hold the temporary data.*: .*Not a dir"):
+        assemble(write(), Settings(), tmp_path / "file" / "work")
 
 
 def test_what_is_left_of_an_earlier_run_is_replaced(write: Write, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ need the lists of 95 M credits at once; a bucket needs only its own.
 
 from __future__ import annotations
 
-import math
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,7 +29,6 @@ from marquee.catalog import titles as title_joins
 from marquee.catalog.documents import (
     ACTOR_COLUMNS,
     ACTOR_JSON_COLUMNS,
-    ROW_GROUP,
     TITLE_COLUMNS,
     TITLE_JSON_COLUMNS,
 )
@@ -38,9 +37,9 @@ from marquee.catalog.keys import normalise_all, with_name_keys
 from marquee.catalog.quality import FileQuality, Quality
 from marquee.catalog.rows import id_of
 from marquee.catalog.rules import Basis, Rules
-from marquee.catalog.staging import Buckets
+from marquee.catalog.staging import HELD_SHARE, Buckets, Result, bucket_count
 from marquee.catalog.tables import read_table
-from marquee.errors import SourceDamagedError
+from marquee.errors import SourceDamagedError, SourceError
 from marquee.progress import SILENT, Progress
 from marquee.settings import Settings
 
@@ -79,33 +78,26 @@ def assemble(
     Raises:
         SourceMissingError: the folder or a file is not there.
         SourceDamagedError: a file is not whole or not what it should be, or holds no people.
+        SourceError: the work folder cannot be written, or is full.
     """
     paths = locate(folder)
     preflight(paths)
-    work.mkdir(parents=True, exist_ok=True)
     staging = work / "staging"
-    for leftover in (staging, work / "actors", work / "titles"):
-        shutil.rmtree(leftover, ignore_errors=True)
     try:
+        work.mkdir(parents=True, exist_ok=True)
+        for leftover in (staging, work / "actors", work / "titles"):
+            shutil.rmtree(leftover, ignore_errors=True)
         run = _Run(paths, settings, work, progress, this_year or datetime.now(UTC).year)
         return run.assemble()
+    except (OSError, pl.exceptions.ComputeError) as error:
+        # Polars has no class for a full disk, only the system's words inside its own
+        reason = re.search(r"([^:]+) \(os error \d+\)", str(error))
+        if reason is None and not isinstance(error, OSError):
+            raise
+        text = reason[1].strip() if reason else error
+        raise SourceError(f"{work} cannot hold the temporary data of the assembly: {text}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def bucket_count(paths: dict[str, Path], memory_limit_mb: int) -> int:
-    """Return how many buckets keep each join within the memory limit."""
-    unpacked = sum(
-        path.stat().st_size * (_GZIP_RATIO if path.suffix == ".gz" else 1) for path in paths.values()
-    )
-    return max(1, math.ceil(unpacked * _JOIN_FACTOR / (memory_limit_mb << 20)))
-
-
-_HELD_SHARE = 10
-"""Each kind of rows holds at most this part of the memory limit before it goes to disk."""
-_GZIP_RATIO = 4
-_JOIN_FACTOR = 20
-"""Peak memory of joining a bucket, in multiples of its share of the unpacked files."""
 
 
 class _Run:
@@ -126,7 +118,7 @@ class _Run:
             principals=FileQuality(file=paths[PRINCIPALS.name].name),
             ratings=FileQuality(file=paths[RATINGS.name].name),
         )
-        limit = (settings.memory_limit_mb << 20) // _HELD_SHARE
+        limit = (settings.memory_limit_mb << 20) // HELD_SHARE
 
         def buckets(name: str, key: str, schema: pl.Schema) -> Buckets:
             return Buckets(work / "staging" / name, key, self.count, limit, schema)
@@ -226,14 +218,14 @@ class _Run:
     def join_people(self, rules: Rules) -> tuple[tuple[Path, ...], int]:
         """Write the actor rows; give cast entries their person's name."""
         self.progress.start("joining people", self.people.rows + self.credits.rows)
-        result = _Result(self.work / "actors", ACTOR_COLUMNS + ACTOR_JSON_COLUMNS)
+        result = Result(self.work / "actors", ACTOR_COLUMNS + ACTOR_JSON_COLUMNS)
         for bucket in range(self.count):
             self.progress.advance(self._join_people_of(bucket, rules, result))
         self._settle(self.cast)
         self.progress.finish()
         return tuple(result.files), result.rows
 
-    def _join_people_of(self, bucket: int, rules: Rules, result: _Result) -> int:
+    def _join_people_of(self, bucket: int, rules: Rules, result: Result) -> int:
         people = self.people.take(bucket)
         rows = people.height
         people = person_joins.distinct_people(people, self.quality)
@@ -252,13 +244,13 @@ class _Run:
     def join_casts(self) -> tuple[tuple[Path, ...], int]:
         """Write the title rows."""
         self.progress.start("joining casts", self.rated.rows + self.cast.rows)
-        result = _Result(self.work / "titles", TITLE_COLUMNS + TITLE_JSON_COLUMNS)
+        result = Result(self.work / "titles", TITLE_COLUMNS + TITLE_JSON_COLUMNS)
         for bucket in range(self.count):
             self.progress.advance(self._join_casts_of(bucket, result))
         self.progress.finish()
         return tuple(result.files), result.rows
 
-    def _join_casts_of(self, bucket: int, result: _Result) -> int:
+    def _join_casts_of(self, bucket: int, result: Result) -> int:
         rated, cast = self.rated.take(bucket), self.cast.take(bucket)
         key, original_key = normalise_all(rated["title"]), normalise_all(rated["original_title"])
         rated = rated.with_columns(
@@ -266,22 +258,3 @@ class _Run:
         )
         result.write(bucket, title_joins.build_titles(rated, cast))
         return rated.height + cast.height
-
-
-class _Result:
-    """Parquet files of finished rows, one per bucket that has any."""
-
-    def __init__(self, folder: Path, columns: tuple[str, ...]) -> None:
-        self.files: list[Path] = []
-        self.rows = 0
-        self._folder = folder
-        self._columns = columns
-        folder.mkdir(parents=True)
-
-    def write(self, bucket: int, rows: pl.DataFrame) -> None:
-        if rows.is_empty():
-            return
-        path = self._folder / f"{bucket:04}.parquet"
-        rows.select(self._columns).write_parquet(path, compression="lz4", row_group_size=ROW_GROUP)
-        self.files.append(path)
-        self.rows += rows.height

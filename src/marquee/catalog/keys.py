@@ -36,9 +36,7 @@ def with_name_keys(people: pl.DataFrame) -> pl.DataFrame:
     """
     people = people.with_columns(normalise_all(people["name"]).alias("name_key"))
     tokens = (
-        people.select(pl.col("name_key").str.split(" ").alias("token"))
-        .with_row_index("row")
-        .explode("token", empty_as_null=True)
+        people.select(pl.col("name_key").str.split(" ").alias("token")).with_row_index("row").explode("token")
     )
     distinct = tokens.select(pl.col("token").unique(maintain_order=True))
     distinct = distinct.with_columns(

@@ -6,9 +6,26 @@ largest bucket instead of by the catalogue.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import polars as pl
+
+from marquee.catalog.documents import ROW_GROUP
+
+HELD_SHARE = 10
+"""Each kind of rows holds at most this part of the memory limit before it goes to disk."""
+_GZIP_RATIO = 4
+_JOIN_FACTOR = 20
+"""Peak memory of joining a bucket, in multiples of its share of the unpacked files."""
+
+
+def bucket_count(paths: dict[str, Path], memory_limit_mb: int) -> int:
+    """Return how many buckets keep each join of these files within the memory limit."""
+    unpacked = sum(
+        path.stat().st_size * (_GZIP_RATIO if path.suffix == ".gz" else 1) for path in paths.values()
+    )
+    return max(1, math.ceil(unpacked * _JOIN_FACTOR / (memory_limit_mb << 20)))
 
 
 class Buckets:
@@ -67,3 +84,23 @@ class Buckets:
             path.unlink()
         self._files[index], self._frames[index] = [], []
         return pl.concat(frames) if frames else pl.DataFrame(schema=self._schema)
+
+
+class Result:
+    """Parquet files of finished rows, one per bucket that has any."""
+
+    def __init__(self, folder: Path, columns: tuple[str, ...]) -> None:
+        self.files: list[Path] = []
+        self.rows = 0
+        self._folder = folder
+        self._columns = columns
+        folder.mkdir(parents=True)
+
+    def write(self, bucket: int, rows: pl.DataFrame) -> None:
+        """Write the rows of a bucket."""
+        if rows.is_empty():
+            return
+        path = self._folder / f"{bucket:04}.parquet"
+        rows.select(self._columns).write_parquet(path, compression="lz4", row_group_size=ROW_GROUP)
+        self.files.append(path)
+        self.rows += rows.height
