@@ -30,7 +30,7 @@ from marquee.engine.mappings import Kind
 from marquee.engine.node import NodeStatus
 from marquee.reindex.pipeline import Outcome
 from marquee.reindex.status import Status
-from marquee.search.lookup import Hit, SearchAnswer, SuggestAnswer
+from marquee.search.answer import Hit, SearchAnswer, SuggestAnswer
 
 # Answers go to standard output, everything about how they came to be to standard error.
 OUT = Console()

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from marquee.engine.cluster import Endpoint
+from marquee.search.cursor import Cursor, encode_cursor
 from marquee.settings import Settings
 from tests.conftest import run_service
 
@@ -316,3 +317,71 @@ def test_a_service_without_data_says_so(settings: Settings, endpoint: Endpoint) 
             problem(client.get(path), 503, "not-ready")
         status = client.get("/v1/status").json()
         assert (status["generation"], status["degraded"], status["fresh"]) == (None, True, False)
+
+
+def test_a_filmography_comes_page_by_page(client: httpx.Client, sample: str) -> None:
+    nconst = client.get("/v1/actors/search?q=samuel+l+jackson").json()["hits"][0]["nconst"]
+    whole = client.get(f"/v1/actors/{nconst}/credits").json()
+    assert list(whole) == ["generation", "credits", "next_cursor"]
+    assert list(whole["credits"][0]) == ["tconst", "title", "year", "title_type", "category", "characters"]
+    assert len(whole["credits"]) == 50
+    years = [credit["year"] for credit in whole["credits"]]
+    assert years == sorted(years, reverse=True)
+    seen: list[str] = []
+    params: dict[str, Any] = {"limit": 20}
+    while True:
+        page = client.get(f"/v1/actors/{nconst}/credits", params=params).json()
+        seen += [credit["tconst"] for credit in page["credits"]]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    profile = client.get(f"/v1/actors/{nconst}").json()["actor"]
+    assert len(seen) == len(set(seen)) == profile["credits_count"] > 60
+    assert seen[:50] == [credit["tconst"] for credit in whole["credits"]]
+
+
+@pytest.mark.parametrize("cursor", ["x", "", "djEtMjAyNjExMjN0MDE1NzI4LjA=x", "🎬", "A" * 500])
+def test_a_cursor_that_is_none(client: httpx.Client, cursor: str) -> None:
+    found = problem(
+        client.get("/v1/actors/nm90000001/credits", params={"cursor": cursor}), 400, "bad-request"
+    )
+    assert found["errors"][0]["parameter"] == "cursor"
+
+
+def test_a_cursor_of_a_generation_that_is_gone(client: httpx.Client) -> None:
+    cursor = encode_cursor(Cursor("v1-20200101t000000", 50))
+    found = problem(
+        client.get("/v1/actors/nm90000001/credits", params={"cursor": cursor}), 400, "bad-request"
+    )
+    assert "begin again" in found["detail"]
+
+
+def test_a_cast_in_billing_order(client: httpx.Client, sample: str) -> None:
+    tconst = client.get("/v1/titles/search?q=doni+darko").json()["hits"][0]["tconst"]
+    cast = client.get(f"/v1/titles/{tconst}/cast").json()
+    assert list(cast) == ["generation", "cast"]
+    assert list(cast["cast"][0]) == ["nconst", "name", "category", "characters", "ordering"]
+    assert "Jake Gyllenhaal" in [entry["name"] for entry in cast["cast"]]
+    orderings = [entry["ordering"] for entry in cast["cast"]]
+    assert orderings == sorted(orderings)
+    problem(client.get("/v1/titles/tt99999999/cast"), 404, "not-found")
+    problem(client.get("/v1/actors/nm99999999/credits"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("doni darko", "Donnie Darko"),
+        ("Donnie Darko", "Donnie Darko"),
+        ("termnator salvation", "Terminator Salvation"),
+        ("brokback mountan", "Brokeback Mountain"),
+        ("casablanka", "Casablanca"),
+        ("the wizzard of oz", "The Wizard of Oz"),
+        ("pulp fict", "Pulp Fiction"),
+    ],
+)
+def test_titles_by_misspelt_name(client: httpx.Client, query: str, title: str) -> None:
+    answer = client.get("/v1/titles/search", params={"q": query, "limit": 3}).json()
+    assert list(answer) == ["query", "generation", "stale", "hits"]
+    assert answer["hits"][0]["title"] == title
+    assert 0.5 <= answer["hits"][0]["score"] <= 1

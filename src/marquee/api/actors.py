@@ -11,8 +11,9 @@ from litestar.params import Parameter
 from marquee.api.answers import respond
 from marquee.api.operation import operation_for, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
-from marquee.search.lookup import ActorAnswer, Lookup, SearchAnswer, SuggestAnswer
-from marquee.search.request import IdRequest, SearchRequest, SuggestRequest, check_id, parse
+from marquee.search.answer import ActorAnswer, CreditsAnswer, SearchAnswer, SuggestAnswer
+from marquee.search.lookup import Lookup
+from marquee.search.request import CreditsRequest, IdRequest, SearchRequest, SuggestRequest, check_id, parse
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -63,3 +64,22 @@ async def get_actor(
     started = time.perf_counter()
     parse(IdRequest, query_pairs(request))
     return respond(request, await lookup.find_actor(check_id("nconst", nconst)), started)
+
+
+@get(
+    "/v1/actors/{nconst:str}/credits",
+    operation_class=operation_for(CreditsRequest),
+    operation_id="getCredits",
+    summary="A person's filmography, newest first",
+    tags=["actors"],
+    responses=data_of(CreditsAnswer) | PROBLEMS | NOT_FOUND,
+)
+async def get_credits(
+    request: AnyRequest,
+    lookup: Lookup,
+    nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
+) -> Response[Any]:
+    """Return a page of somebody's credits; at most 200 are kept, the newest."""
+    started = time.perf_counter()
+    asked = parse(CreditsRequest, query_pairs(request))
+    return respond(request, await lookup.find_credits(check_id("nconst", nconst), asked), started)

@@ -9,10 +9,28 @@ from litestar import Request, Response, get
 from litestar.params import Parameter
 
 from marquee.api.answers import respond
-from marquee.api.operation import query_pairs
+from marquee.api.operation import operation_for, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
-from marquee.search.lookup import Lookup, TitleAnswer
-from marquee.search.request import IdRequest, check_id, parse
+from marquee.search.answer import CastAnswer, TitleAnswer, TitleSearchAnswer
+from marquee.search.lookup import Lookup
+from marquee.search.request import IdRequest, TitleSearchRequest, check_id, parse
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@get(
+    "/v1/titles/search",
+    operation_class=operation_for(TitleSearchRequest),
+    operation_id="searchTitles",
+    summary="Search titles, typos tolerated",
+    tags=["titles"],
+    responses=data_of(TitleSearchAnswer) | PROBLEMS,
+)
+async def search_titles(request: AnyRequest, lookup: Lookup) -> Response[Any]:
+    """Return ranked titles for a title in any spelling; primary and original titles count."""
+    started = time.perf_counter()
+    answer = await lookup.search_titles(parse(TitleSearchRequest, query_pairs(request)))
+    return respond(request, answer, started)
 
 
 @get(
@@ -23,7 +41,7 @@ from marquee.search.request import IdRequest, check_id, parse
     responses=data_of(TitleAnswer) | PROBLEMS | NOT_FOUND,
 )
 async def get_title(
-    request: Request[Any, Any, Any],
+    request: AnyRequest,
     lookup: Lookup,
     tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
 ) -> Response[Any]:
@@ -31,3 +49,21 @@ async def get_title(
     started = time.perf_counter()
     parse(IdRequest, query_pairs(request))
     return respond(request, await lookup.find_title(check_id("tconst", tconst)), started)
+
+
+@get(
+    "/v1/titles/{tconst:str}/cast",
+    operation_id="getCast",
+    summary="Who is in a title, in billing order",
+    tags=["titles"],
+    responses=data_of(CastAnswer) | PROBLEMS | NOT_FOUND,
+)
+async def get_cast(
+    request: AnyRequest,
+    lookup: Lookup,
+    tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
+) -> Response[Any]:
+    """Return a title's cast; at most 50 are kept."""
+    started = time.perf_counter()
+    parse(IdRequest, query_pairs(request))
+    return respond(request, await lookup.find_cast(check_id("tconst", tconst)), started)

@@ -191,11 +191,17 @@ class Cluster:
                 raise EngineUnavailableError("Elasticsearch answered without some of its shards")
         return responses
 
-    async def get(self, index: str, doc_id: str, timeout_s: float = SEARCH_TIMEOUT_S) -> Json | None:
-        """Return a document as `{"_index", "_id", "_source"}`, or None where there is none of that id."""
+    async def get(
+        self, index: str, doc_id: str, fields: Sequence[str] = (), timeout_s: float = SEARCH_TIMEOUT_S
+    ) -> Json | None:
+        """Return a document as `{"_index", "_id", "_source"}`, or None where there is none of that id.
+
+        `fields` names the fields of the source that are wanted; none: all.
+        """
         path = f"/{index}/_doc/{quote(doc_id, safe='')}"
+        params = {"_source_includes": ",".join(fields)} if fields else None
         try:
-            found: Json = await self.request("GET", path, timeout_s=timeout_s)
+            found: Json = await self.request("GET", path, params=params, timeout_s=timeout_s)
         except _NoDocumentError:
             return None
         return found

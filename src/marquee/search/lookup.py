@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from marquee import names
-from marquee.catalog.documents import Actor, KnownFor, Title
+from marquee.catalog.documents import Actor, CastEntry, Credit, Title
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
-from marquee.errors import EngineNotReadyError, NotFoundError
+from marquee.errors import EngineNotReadyError, NotFoundError, RequestError
 from marquee.search import query
-from marquee.search.alignment import Match
-from marquee.search.rank import Explanation, Hints, Ranked, is_ambiguous, propose, rank_actors
-from marquee.search.request import SearchRequest, SuggestRequest
-from marquee.search.suggest import Suggestion, rank_suggestions
+from marquee.search.answer import (
+    ActorAnswer,
+    CastAnswer,
+    CreditsAnswer,
+    Hit,
+    SearchAnswer,
+    SuggestAnswer,
+    TitleAnswer,
+    TitleHit,
+    TitleSearchAnswer,
+)
+from marquee.search.cursor import Cursor, decode_cursor, encode_cursor
+from marquee.search.rank import Hints, Ranked, is_ambiguous, propose, rank_actors
+from marquee.search.request import CreditsRequest, SearchRequest, SuggestRequest, TitleSearchRequest
+from marquee.search.suggest import rank_suggestions
+from marquee.search.titles import rank_titles
 
 # Suggestions are reordered by spelling, so more are fetched than shown.
 SUGGEST_CANDIDATES = 50
@@ -24,54 +37,7 @@ SUGGEST_CANDIDATES = 50
 MAX_MIXED = 3
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """A person found."""
-
-    nconst: str
-    name: str
-    score: float
-    birth_year: int | None
-    death_year: int | None
-    professions: tuple[str, ...]
-    known_for: tuple[KnownFor, ...]
-    popularity: float
-    match: Match
-    explanation: Explanation | msgspec.UnsetType = msgspec.UNSET
-
-
-class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a search."""
-
-    query: str
-    generation: str
-    stale: bool
-    took_ms: float
-    did_you_mean: str | None
-    ambiguous: bool
-    hits: list[Hit]
-
-
-class SuggestAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a suggest."""
-
-    query: str
-    generation: str
-    stale: bool
-    suggestions: list[Suggestion]
-
-
-class ActorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's profile."""
-
-    generation: str
-    actor: Actor
-
-
-class TitleAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A title."""
-
-    generation: str
-    title: Title
+Document = TypeVar("Document", Actor, Title)
 
 
 class Lookup:
@@ -92,7 +58,7 @@ class Lookup:
         """
         started = time.perf_counter()
         bodies = query.build_search(request.key, request.profession)
-        generation, found = await self._candidates(bodies)
+        generation, found = await self._candidates(self._actors, bodies, Actor)
         hints = Hints(
             born=request.born,
             born_tolerance=request.born_tolerance,
@@ -114,7 +80,7 @@ class Lookup:
     async def suggest(self, request: SuggestRequest) -> SuggestAnswer:
         """Complete a name while it is typed; raises as `search` does."""
         bodies = query.build_suggest(request.key, SUGGEST_CANDIDATES)
-        generation, found = await self._candidates(bodies)
+        generation, found = await self._candidates(self._actors, bodies, Actor)
         actors = [actor for actor, _ in found.values()]
         return SuggestAnswer(
             query=request.q,
@@ -130,23 +96,65 @@ class Lookup:
             NotFoundError: nobody in the live generation has this id.
             EngineError: as `search`.
         """
-        document = await self._cluster.get(self._actors, nconst)
-        if document is None:
-            raise NotFoundError(f"no person has the id {nconst}")
-        return ActorAnswer(
-            generation=generations.generation_of(self._prefix, document["_index"]),
-            actor=msgspec.convert(document["_source"], Actor),
-        )
+        generation, source = await self._document(self._actors, nconst, query.ACTOR_FIELDS)
+        return ActorAnswer(generation=generation, actor=msgspec.convert(source, Actor))
+
+    async def find_credits(self, nconst: str, request: CreditsRequest) -> CreditsAnswer:
+        """Return a page of a person's credits, newest first (200 at most in all).
+
+        Raises:
+            RequestError: the cursor is none, or its generation is gone.
+            NotFoundError, EngineError: as `find_actor`.
+        """
+        cursor = decode_cursor(request.cursor) if request.cursor is not None else None
+        index = self._actors
+        if cursor:
+            index = generations.index_name(self._prefix, "actors", cursor.generation)
+        try:
+            generation, source = await self._document(index, nconst, ("credits",))
+        except EngineNotReadyError as error:
+            if cursor is None:
+                raise
+            raise RequestError({"cursor": "is outdated: begin again with the first page"}) from error
+        every = msgspec.convert(source.get("credits") or [], list[Credit])
+        start = cursor.offset if cursor else 0
+        end = start + request.limit
+        following = encode_cursor(Cursor(generation, end)) if end < len(every) else None
+        return CreditsAnswer(generation=generation, credits=every[start:end], next_cursor=following)
 
     async def find_title(self, tconst: str) -> TitleAnswer:
         """Return a title; raises as `find_actor` does."""
-        document = await self._cluster.get(self._titles, tconst)
-        if document is None:
-            raise NotFoundError(f"no title has the id {tconst}")
-        return TitleAnswer(
-            generation=generations.generation_of(self._prefix, document["_index"]),
-            title=msgspec.convert(document["_source"], Title),
+        generation, source = await self._document(self._titles, tconst, query.TITLE_FIELDS)
+        return TitleAnswer(generation=generation, title=msgspec.convert(source, Title))
+
+    async def find_cast(self, tconst: str) -> CastAnswer:
+        """Return who is in a title, in billing order (50 at most); raises as `find_actor` does."""
+        generation, source = await self._document(self._titles, tconst, ("cast",))
+        return CastAnswer(
+            generation=generation, cast=msgspec.convert(source.get("cast") or [], list[CastEntry])
         )
+
+    async def search_titles(self, request: TitleSearchRequest) -> TitleSearchAnswer:
+        """Find titles; raises as `search` does."""
+        bodies = query.build_title_search(request.key)
+        generation, found = await self._candidates(self._titles, bodies, Title)
+        ranked = rank_titles(request.key, (title for title, _ in found.values()))
+        return TitleSearchAnswer(
+            query=request.q,
+            generation=generation,
+            stale=False,
+            hits=[
+                TitleHit(**msgspec.structs.asdict(title), score=score)
+                for score, title in ranked[: request.limit]
+            ],
+        )
+
+    async def _document(self, index: str, doc_id: str, fields: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        """Return the generation and some fields of a document."""
+        document = await self._cluster.get(index, doc_id, fields)
+        if document is None:
+            raise NotFoundError(f"nothing has the id {doc_id}")
+        return generations.generation_of(self._prefix, document["_index"]), document.get("_source", {})
 
     async def probe(self) -> str:
         """Return the live generation's id once both aliases answer a search; raises as `search` does."""
@@ -155,25 +163,28 @@ class Lookup:
         return await generations.resolve(self._cluster, self._prefix)
 
     async def _candidates(
-        self, bodies: dict[str, dict[str, Any]]
-    ) -> tuple[str, dict[str, tuple[Actor, tuple[str, ...]]]]:
-        """Run the routes in one request; return the generation and the people found, each with its routes."""
-        searches = [(self._actors, body) for body in bodies.values()]
+        self, alias: str, bodies: dict[str, dict[str, Any]], kind: type[Document]
+    ) -> tuple[str, dict[str, tuple[Document, tuple[str, ...]]]]:
+        """Run the routes in one request; return the generation and what was found, each with its routes."""
+        searches = [(alias, body) for body in bodies.values()]
         for _ in range(MAX_MIXED):
-            found: dict[str, tuple[Actor, tuple[str, ...]]] = {}
+            documents: dict[str, Document] = {}
+            routes: dict[str, tuple[str, ...]] = {}
             indexes: set[str] = set()
             answers = await self._cluster.search_many(searches)
             for route, answer in zip(bodies, answers, strict=True):
                 for hit in answer["hits"]["hits"]:
+                    doc_id: str = hit["_id"]
                     indexes.add(hit["_index"])
-                    known = found.get(hit["_id"])
-                    actor = msgspec.convert(hit["_source"], Actor) if known is None else known[0]
-                    found[hit["_id"]] = (actor, (*(known[1] if known else ()), route))
+                    routes[doc_id] = (*routes.get(doc_id, ()), route)
+                    if doc_id not in documents:
+                        documents[doc_id] = msgspec.convert(hit["_source"], kind)
+            found = {doc_id: (document, routes[doc_id]) for doc_id, document in documents.items()}
             if len(indexes) == 1:
                 return generations.generation_of(self._prefix, indexes.pop()), found
             if not indexes:
                 return await generations.resolve(self._cluster, self._prefix), found
-        raise EngineNotReadyError(f"alias {self._actors} points at several generations")
+        raise EngineNotReadyError(f"alias {alias} points at several generations")
 
 
 def _hit(ranked: Ranked, explain: bool) -> Hit:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from marquee import names
-from marquee.catalog.documents import Actor, fields_of
+from marquee.catalog.documents import Actor, Title, fields_of
 
 Json = dict[str, Any]
 
@@ -20,6 +20,7 @@ GRAMS_TO_SHARE = "30%"
 POPULARITY_WEIGHT = 0.5
 
 ACTOR_FIELDS = fields_of(Actor)
+TITLE_FIELDS = fields_of(Title)
 
 
 def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]:
@@ -53,6 +54,24 @@ def build_suggest(key: str, size: int) -> dict[str, Json]:
         "fuzzy": _popular_first({"constant_score": {"filter": fuzzy}}),
     }
     return {route: _body(query, [], size) for route, query in routes.items()}
+
+
+def build_title_search(key: str) -> dict[str, Json]:
+    """Return one search body for each route to titles: all words, the last one unfinished; and fuzzy."""
+    text = " ".join(_distinct(key))
+    fields = ["title_key", "original_key"]
+    words: Json = {"multi_match": {"query": text, "fields": [*fields, "title_key.prefix"], "operator": "and"}}
+    # Half of the words are enough: people leave out "the", and miss a word by more than two letters.
+    fuzzy: Json = {
+        "multi_match": {
+            "query": text, "fields": fields, "fuzziness": "AUTO", "minimum_should_match": "50%"
+        }
+    }  # fmt: skip
+    routes = {"words": _popular_first({"constant_score": {"filter": words}}), "fuzzy": _popular_first(fuzzy)}
+    return {
+        route: {**_body(query, [], CANDIDATES_PER_ROUTE), "_source": TITLE_FIELDS}
+        for route, query in routes.items()
+    }
 
 
 def _distinct(key: str) -> list[str]:

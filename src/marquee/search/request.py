@@ -69,7 +69,30 @@ class IdRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Look something up by its id, which stands in the path: no parameters."""
 
 
-AnyRequest = TypeVar("AnyRequest", SearchRequest, SuggestRequest, IdRequest)
+class CreditsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of somebody's filmography."""
+
+    limit: Limit = 50
+    cursor: Annotated[
+        str | None, Meta(description="The `next_cursor` of the page before; none: the first page.")
+    ] = None
+
+
+class TitleSearchRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Search titles, typos tolerated."""
+
+    q: Query
+    limit: Limit = 10
+
+    @property
+    def key(self) -> str:
+        """The normalised query, never empty, of MAX_TOKENS words at most."""
+        return _key(self.q)
+
+
+AnyRequest = TypeVar(
+    "AnyRequest", SearchRequest, SuggestRequest, IdRequest, CreditsRequest, TitleSearchRequest
+)
 
 _IDS = {"nconst": "nm", "tconst": "tt"}
 
@@ -119,7 +142,7 @@ def parse(kind: type[AnyRequest], pairs: Iterable[tuple[str, str]]) -> AnyReques
 
 def check(request: AnyRequest) -> AnyRequest:
     """Return the request if it makes sense as a whole; raises as `parse` does."""
-    if isinstance(request, IdRequest):
+    if isinstance(request, IdRequest | CreditsRequest):
         return request
     if _CONTROL.search(request.q):
         raise RequestError({"q": "holds a control character"})

@@ -1,0 +1,90 @@
+"""What is answered: one struct per question, in the form it goes over the wire."""
+
+from __future__ import annotations
+
+import msgspec
+
+from marquee.catalog.documents import Actor, CastEntry, Credit, KnownFor, Title
+from marquee.search.alignment import Match
+from marquee.search.rank import Explanation
+from marquee.search.suggest import Suggestion
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A person found."""
+
+    nconst: str
+    name: str
+    score: float
+    birth_year: int | None
+    death_year: int | None
+    professions: tuple[str, ...]
+    known_for: tuple[KnownFor, ...]
+    popularity: float
+    match: Match
+    explanation: Explanation | msgspec.UnsetType = msgspec.UNSET
+
+
+class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a search."""
+
+    query: str
+    generation: str
+    stale: bool
+    took_ms: float
+    did_you_mean: str | None
+    ambiguous: bool
+    hits: list[Hit]
+
+
+class SuggestAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a suggest."""
+
+    query: str
+    generation: str
+    stale: bool
+    suggestions: list[Suggestion]
+
+
+class ActorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's profile."""
+
+    generation: str
+    actor: Actor
+
+
+class TitleAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A title."""
+
+    generation: str
+    title: Title
+
+
+class CreditsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of somebody's filmography, newest first."""
+
+    generation: str
+    credits: list[Credit]
+    next_cursor: str | None
+
+
+class CastAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is in a title, in billing order."""
+
+    generation: str
+    cast: list[CastEntry]
+
+
+class TitleHit(Title, frozen=True, kw_only=True):
+    """A title found."""
+
+    score: float
+
+
+class TitleSearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a search for titles."""
+
+    query: str
+    generation: str
+    stale: bool
+    hits: list[TitleHit]
