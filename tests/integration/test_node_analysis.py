@@ -12,7 +12,6 @@ import pytest
 
 from marquee.engine.cluster import Cluster
 from marquee.errors import EngineRejectedError
-from marquee.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -111,16 +110,3 @@ async def test_grams_of_one_word_share_its_position(cluster: Cluster) -> None:
     assert [(token["token"], token["position"]) for token in found] == [
         ("j", 0), ("ja", 0), ("jak", 0), ("jake", 0), ("g", 1), ("gy", 1), ("gyl", 1)
     ]  # fmt: skip
-
-
-async def test_a_normalizer_folds_without_keeping_the_original(cluster: Cluster, settings: Settings) -> None:
-    index = f"{settings.index_prefix}-normalizer"
-    analysis = {
-        "filter": {"fold": {"type": "asciifolding", "preserve_original": True}},
-        "normalizer": {"folded": {"type": "custom", "filter": ["lowercase", "fold"]}},
-    }
-    await cluster.request("PUT", f"/{index}", body={"settings": {"analysis": analysis}})
-    answer = await cluster.request(
-        "POST", f"/{index}/_analyze", body={"normalizer": "folded", "text": "Zoë Kravitz"}
-    )
-    assert [token["token"] for token in answer["tokens"]] == ["zoe kravitz"]

@@ -13,6 +13,9 @@ from marquee.errors import NodeStartError
 
 # Present on every Linux and macOS, owns nothing, may do nothing.
 UNPRIVILEGED_USER = "nobody"
+# What root calls itself inside a user namespace. Some name it must have: Java changes the owner of its own
+# socket to itself when Elasticsearch attaches its agent, which fails for a user without one.
+_NAMESPACE = ("--user", "--map-user=1000", "--map-group=1000")
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,8 @@ def choose_account(folder: Path) -> Account:
         entry = pwd.getpwnam(UNPRIVILEGED_USER)
         return Account(uid=entry.pw_uid, gid=entry.pw_gid)
     unshare = shutil.which("unshare")
-    if unshare and _works([unshare, "--user", "test", "-x", str(folder)]):
-        return Account(prefix=(unshare, "--user"))
+    if unshare and _works([unshare, *_NAMESPACE, "test", "-x", str(folder)]):
+        return Account(prefix=(unshare, *_NAMESPACE))
     raise NodeStartError(
         f"Elasticsearch refuses to run as root, and an unprivileged user cannot reach {folder} because "
         f"{closed} is closed to others. Set MARQUEE_HOME to a folder others may pass through (the default is "

@@ -9,7 +9,9 @@ from marquee.engine.node.layout import Layout
 
 _BLOCK = 1 << 16
 # The lines that say what went wrong. The hundreds of stack frames below them do not, nor do mere reports.
-_TELLING = re.compile(r"Exception|^Caused by|error|fatal|fail", re.IGNORECASE)
+_TELLING = re.compile(
+    r"Exception|^Caused by|error|fatal|fail|unrecognized|invalid|denied|no space", re.IGNORECASE
+)
 _NOISE = re.compile(
     r"^\s+at |^\s*\.\.\. \d+ more|^\[[^]]*\]\[(INFO|DEBUG|TRACE) *\]|^WARNING|.*LocaleProviderAdapter"
 )
@@ -40,9 +42,6 @@ def summarize_failure(layout: Layout, what: str, since: float = 0.0) -> str:
     for path in (layout.supervisor_log, layout.console, layout.log):
         if path.exists() and path.stat().st_mtime >= since - 1:
             told = [line.strip()[:300] for line in read_tail(path, 400) if not _NOISE.match(line) and line]
-            # The server's log is full of warnings; what else is written to is written to say why.
-            found.extend(
-                [line for line in told if _TELLING.search(line)][-3:] if path == layout.log else told[-5:]
-            )
+            found.extend([line for line in told if _TELLING.search(line)][-4:] or told[-2:])
     said = "\n  ".join(dict.fromkeys(found))
     return f"{what}\n  {said}\nThe whole log: {layout.log}" if said else f"{what} (log: {layout.log})"
