@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -20,11 +20,13 @@ from marquee.engine import generations, node
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.errors import MarqueeError, NodeError, RequestError, SettingsError
-from marquee.reindex.pipeline import Outcome, find_current, read_basis, reindex
 from marquee.reindex.status import read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest, SuggestRequest, parse
 from marquee.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from marquee.reindex.pipeline import Outcome
 
 T = TypeVar("T")
 
@@ -140,10 +142,16 @@ def up(data: Path | None, sample: bool, host: str | None, port: int | None) -> N
         serve(settings, endpoint, listener)
 
 
+# The server and the pipeline are imported by the commands that need them: with Polars and Litestar, a plain
+# `marquee search` would take twice as long to start.
+
+
 async def _ensure_data(
     settings: Settings, endpoint: Endpoint, source: Source | None, progress: terminal.StageProgress
 ) -> Outcome:
     """Build a generation if there is none, or if the source asked for is another than the live one's."""
+    from marquee.reindex.pipeline import find_current, read_basis, reindex
+
     async with Cluster(endpoint) as cluster:
         live = await generations.find_live(cluster, settings.index_prefix)
         basis = await asyncio.to_thread(read_basis, settings, source) if source else None
@@ -202,6 +210,8 @@ async def _reindex(
     force: bool,
     reason: str,
 ) -> Outcome:
+    from marquee.reindex.pipeline import reindex
+
     async with Cluster(endpoint) as cluster:
         source = chosen or await _live_source(cluster, settings)
         return await reindex(settings, cluster, source, progress, force=force, reason=reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.bar import Bar
 from rich.console import Console, Group
@@ -28,9 +29,11 @@ from rich.text import Text
 from marquee.catalog.documents import KnownFor
 from marquee.engine.mappings import Kind
 from marquee.engine.node import NodeStatus
-from marquee.reindex.pipeline import Outcome
 from marquee.reindex.status import Status
 from marquee.search.answer import Hit, SearchAnswer, SuggestAnswer
+
+if TYPE_CHECKING:  # the pipeline brings Polars with it, which a search does without
+    from marquee.reindex.pipeline import Outcome
 
 # Answers go to standard output, everything about how they came to be to standard error.
 OUT = Console()

@@ -15,7 +15,7 @@ import pytest
 from marquee.catalog import assemble as assemble_module
 from marquee.catalog import quality as quality_module
 from marquee.catalog.assemble import Assembly, assemble
-from marquee.catalog.documents import encode_actors, encode_titles
+from marquee.catalog.encoding import encode_actors, encode_titles
 from marquee.catalog.files import TABLES
 from marquee.catalog.quality import FileQuality, Quality, expect_rows
 from marquee.catalog.rules import popularity

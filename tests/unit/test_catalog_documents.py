@@ -8,16 +8,8 @@ import msgspec
 import polars as pl
 
 from marquee.catalog.assemble import assemble
-from marquee.catalog.documents import (
-    ROW_GROUP,
-    Actor,
-    CastEntry,
-    Credit,
-    Title,
-    encode,
-    encode_actors,
-    encode_titles,
-)
+from marquee.catalog.documents import Actor, CastEntry, Credit, Title
+from marquee.catalog.encoding import ROW_GROUP, encode, encode_actors, encode_titles
 from marquee.catalog.sources import open_sample
 from marquee.settings import Settings
 

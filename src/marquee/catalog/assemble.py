@@ -26,12 +26,7 @@ import polars as pl
 from marquee.catalog import people as person_joins
 from marquee.catalog import schemas
 from marquee.catalog import titles as title_joins
-from marquee.catalog.documents import (
-    ACTOR_COLUMNS,
-    ACTOR_JSON_COLUMNS,
-    TITLE_COLUMNS,
-    TITLE_JSON_COLUMNS,
-)
+from marquee.catalog.encoding import ACTOR_COLUMNS, ACTOR_JSON_COLUMNS, TITLE_COLUMNS, TITLE_JSON_COLUMNS
 from marquee.catalog.files import NAMES, PRINCIPALS, RATINGS, TITLES, Table, locate, preflight
 from marquee.catalog.keys import normalise_all, with_name_keys
 from marquee.catalog.quality import FileQuality, Quality

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from marquee.catalog.documents import ROW_GROUP
+from marquee.catalog.encoding import ROW_GROUP
 
 HELD_SHARE = 10
 """Each kind of rows holds at most this part of the memory limit before it goes to disk."""
@@ -56,8 +56,9 @@ class Buckets:
         if self._count == 1:
             self._frames[0].append(frame)
         else:
-            bucket = pl.col(self._key) % self._count
-            parts = frame.with_columns(bucket.alias("_bucket")).partition_by(
+            # mixed: ids may have gaps at regular distances, which a bare remainder makes empty buckets of
+            mixed = pl.col(self._key).cast(pl.UInt64) * pl.lit(0x9E3779B97F4A7C15, pl.UInt64) // 2**40
+            parts = frame.with_columns((mixed % self._count).alias("_bucket")).partition_by(
                 "_bucket", as_dict=True, include_key=False
             )
             for (index,), part in parts.items():

@@ -14,7 +14,7 @@ import msgspec
 
 from marquee import __version__
 from marquee.catalog.assemble import Assembly, assemble
-from marquee.catalog.documents import encode_actors, encode_titles
+from marquee.catalog.encoding import encode_actors, encode_titles
 from marquee.catalog.sources import Source
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
