@@ -7,6 +7,7 @@ MarqueeError
 ├── NotFoundError             no such actor, title or generation
 ├── SourceError               the data source cannot be used; the live generation is untouched
 │   ├── SourceMissingError    a folder or file is not there
+│   ├── SourceUnavailableError  the server of the files does not give them
 │   └── SourceDamagedError    a file is truncated, has a wrong header, is not what it claims
 ├── EngineError               Elasticsearch did not do what was asked
 │   ├── EngineUnavailableError    no answer, an answer that came too late, or an incomplete one
@@ -59,6 +60,10 @@ class SourceError(MarqueeError):
 
 class SourceMissingError(SourceError):
     """A folder or file of the source is not there."""
+
+
+class SourceUnavailableError(SourceError):
+    """The server of the files does not give them, or not whole."""
 
 
 class SourceDamagedError(SourceError):
