@@ -55,7 +55,8 @@ def ensure_running(layout: Layout, progress: Progress, heap_mb: int | None) -> S
     if state.supervisor is not None and state.supervisor.is_alive() and _may_join(layout, state):
         progress.start("wait for Elasticsearch")
         try:
-            return _await_ready(layout, state.launch, _JOIN_TIMEOUT_S)
+            timeout_s = BOOT_TIMEOUT_S if state.phase == "starting" else _JOIN_TIMEOUT_S
+            return _await_ready(layout, state.launch, timeout_s)
         except NodeStartError:
             pass  # It hangs, or ended at this very moment: begin again.
         finally:
