@@ -1,4 +1,5 @@
-"""The `marquee` command. Maps errors to exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+"""The `marquee` command. Maps errors to exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the
+gate, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -15,11 +16,12 @@ import click
 import msgspec
 
 from marquee import __version__, terminal
-from marquee.catalog.sources import Source, open_sample, open_source
+from marquee.catalog.files import locate
+from marquee.catalog.sources import Choice, Source, open_choice
 from marquee.engine import generations, node
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
-from marquee.errors import MarqueeError, NodeError, RequestError, SettingsError
+from marquee.errors import GateRefusedError, MarqueeError, NodeError, RequestError, SettingsError
 from marquee.reindex.status import read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest, SuggestRequest, parse
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
 class _Commands(click.Group):
@@ -42,6 +44,9 @@ class _Commands(click.Group):
         except (SettingsError, RequestError) as error:
             terminal.show_error(str(error))
             ctx.exit(EXIT_USAGE)
+        except GateRefusedError as error:
+            terminal.show_error(str(error))
+            ctx.exit(EXIT_REFUSED)
         except MarqueeError as error:
             terminal.show_error(str(error))
             ctx.exit(EXIT_FAILED)
@@ -103,23 +108,37 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON 
 def _source_options(command: Any) -> Any:
     folder = click.Path(path_type=Path)
     command = click.option("--sample", is_flag=True, help="The packaged sample: 28,079 people.")(command)
+    command = click.option("--imdb", is_flag=True, help="IMDb's files, fetched when they changed.")(command)
     return click.option("--data", type=folder, help="A folder with IMDb's dataset files.")(command)
 
 
-def _choose_source(data: Path | None, sample: bool) -> Source | None:
-    """Return the source the options name, None where they name none."""
-    if data is not None and sample:
-        raise click.UsageError("--data and --sample exclude each other")
+def _choose_source(settings: Settings, data: Path | None, imdb: bool, sample: bool) -> Choice | None:
+    """Return the source the options name, None where they name none; a folder must hold the files."""
+    if (data is not None) + imdb + sample > 1:
+        raise click.UsageError("--data, --imdb and --sample exclude each other")
     if data is not None:
-        return open_source(data)
-    return open_sample() if sample else None
+        locate(data)
+        return Choice(kind="folder", folder=data.absolute())
+    if imdb:
+        _show_terms(settings)
+        return Choice(kind="imdb")
+    return Choice(kind="sample") if sample else None
+
+
+def _show_terms(settings: Settings) -> None:
+    """Show IMDb's terms the first time its files are asked for."""
+    shown = settings.home / "imdb" / "terms-shown"
+    if not shown.exists():
+        terminal.show_terms()
+        shown.parent.mkdir(parents=True, exist_ok=True)
+        shown.touch()
 
 
 @commands.command()
 @_source_options
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
 @click.option("--port", type=int, help="Port to listen on (default 8000; 0: any free one).")
-def up(data: Path | None, sample: bool, host: str | None, port: int | None) -> None:
+def up(data: Path | None, imdb: bool, sample: bool, host: str | None, port: int | None) -> None:
     """Run everything on this machine until Ctrl-C.
 
     Starts Elasticsearch (or uses MARQUEE_ELASTICSEARCH_URL), indexes the source if nothing is indexed yet or
@@ -129,13 +148,13 @@ def up(data: Path | None, sample: bool, host: str | None, port: int | None) -> N
     from marquee.api.server import bind, serve
 
     settings = _read_settings(host=host, port=port)
-    source = _choose_source(data, sample)
+    choice = _choose_source(settings, data, imdb, sample)
     with (
         bind(settings) as listener,
         terminal.StageProgress() as progress,
         open_endpoint(settings, progress) as endpoint,
     ):
-        outcome = _run(_ensure_data(settings, endpoint, source, progress))
+        outcome = _run(_ensure_data(settings, endpoint, choice, progress))
         progress.finish()
         progress.stop()
         terminal.show_welcome(listener.getsockname(), outcome.generation, outcome.counts)
@@ -147,16 +166,24 @@ def up(data: Path | None, sample: bool, host: str | None, port: int | None) -> N
 
 
 async def _ensure_data(
-    settings: Settings, endpoint: Endpoint, source: Source | None, progress: terminal.StageProgress
+    settings: Settings, endpoint: Endpoint, choice: Choice | None, progress: terminal.StageProgress
 ) -> Outcome:
     """Build a generation if there is none, or if the source asked for is another than the live one's."""
-    from marquee.reindex.pipeline import find_current, read_basis, reindex
+    from marquee.reindex.pipeline import find_current, reindex
 
     async with Cluster(endpoint) as cluster:
         live = await generations.find_live(cluster, settings.index_prefix)
-        basis = await asyncio.to_thread(read_basis, settings, source) if source else None
-        current = find_current(live, basis)
-        return current or await reindex(settings, cluster, source or open_sample(), progress)
+        if choice is None and (current := find_current(live, None)):
+            return current
+        source = await _open(settings, choice or Choice(kind="sample"), progress)
+        return await reindex(settings, cluster, source, progress)
+
+
+async def _open(settings: Settings, choice: Choice, progress: terminal.StageProgress) -> Source:
+    source = await open_choice(choice, settings, progress)
+    if source.note:
+        terminal.show_warning(source.note)
+    return source
 
 
 @commands.command("serve")
@@ -167,13 +194,13 @@ def serve_command(host: str | None, port: int | None) -> None:
     from marquee.api.server import bind, serve
 
     settings = _read_settings(host=host, port=port)
-    with bind(settings) as listener, _open(settings) as endpoint:
+    with bind(settings) as listener, _open_engine(settings) as endpoint:
         terminal.show_welcome(listener.getsockname())
         serve(settings, endpoint, listener)
 
 
 @contextlib.contextmanager
-def _open(settings: Settings) -> Iterator[Endpoint]:
+def _open_engine(settings: Settings) -> Iterator[Endpoint]:
     """Yield the engine, showing what it takes to start it."""
     with terminal.StageProgress() as progress, open_endpoint(settings, progress) as endpoint:
         progress.finish()
@@ -183,18 +210,20 @@ def _open(settings: Settings) -> Iterator[Endpoint]:
 
 @commands.command("reindex")
 @_source_options
-@click.option("--force", is_flag=True, help="Rebuild although the source is unchanged.")
+@click.option("--force", is_flag=True, help="Rebuild although nothing changed; pass the gate's limits.")
 @click.option("--reason", default="", help="Recorded with the generation.")
 @_json_option
-def reindex_command(data: Path | None, sample: bool, force: bool, reason: str, as_json: bool) -> None:
+def reindex_command(
+    data: Path | None, imdb: bool, sample: bool, force: bool, reason: str, as_json: bool
+) -> None:
     """Build a generation, check it and swap it in without downtime.
 
     Without a source it is the live generation's. Any failure leaves what is live as it was.
     """
     settings = _read_settings()
-    chosen = _choose_source(data, sample)
+    choice = _choose_source(settings, data, imdb, sample)
     with terminal.StageProgress() as progress, open_endpoint(settings, progress) as endpoint:
-        outcome = _run(_reindex(settings, endpoint, chosen, progress, force, reason))
+        outcome = _run(_reindex(settings, endpoint, choice, progress, force, reason))
         progress.finish()
     if as_json:
         _print_json(outcome)
@@ -205,7 +234,7 @@ def reindex_command(data: Path | None, sample: bool, force: bool, reason: str, a
 async def _reindex(
     settings: Settings,
     endpoint: Endpoint,
-    chosen: Source | None,
+    choice: Choice | None,
     progress: terminal.StageProgress,
     force: bool,
     reason: str,
@@ -213,15 +242,15 @@ async def _reindex(
     from marquee.reindex.pipeline import reindex
 
     async with Cluster(endpoint) as cluster:
-        source = chosen or await _live_source(cluster, settings)
+        source = await _open(settings, choice or await _live_choice(cluster, settings), progress)
         return await reindex(settings, cluster, source, progress, force=force, reason=reason)
 
 
-async def _live_source(cluster: Cluster, settings: Settings) -> Source:
+async def _live_choice(cluster: Cluster, settings: Settings) -> Choice:
     live = await generations.find_live(cluster, settings.index_prefix)
     if live is None or live.meta is None:
-        raise SettingsError("nothing is live yet: name a source, `--sample` or `--data DIR`")
-    return open_sample() if live.meta.source.kind == "sample" else open_source(Path(live.meta.location))
+        raise SettingsError("nothing is live yet: name a source, `--sample`, `--imdb` or `--data DIR`")
+    return msgspec.convert({"kind": live.meta.source.kind, "folder": Path(live.meta.location)}, Choice)
 
 
 @commands.command()
@@ -252,7 +281,7 @@ def search(
         async with Cluster(endpoint) as cluster:
             return await Lookup(cluster, settings.index_prefix).search(request)
 
-    with _open(settings) as endpoint:
+    with _open_engine(settings) as endpoint:
         answer = _run(ask(endpoint))
     if as_json:
         _print_json(answer)
@@ -273,7 +302,7 @@ def suggest(q: str, limit: str, as_json: bool) -> None:
         async with Cluster(endpoint) as cluster:
             return await Lookup(cluster, settings.index_prefix).suggest(request)
 
-    with _open(settings) as endpoint:
+    with _open_engine(settings) as endpoint:
         answer = _run(ask(endpoint))
     if as_json:
         _print_json(answer)
@@ -293,7 +322,7 @@ def status(as_json: bool) -> None:
 
     if not settings.elasticsearch_url and node.status(settings).state != "running":
         raise NodeError("the managed Elasticsearch is not running: `marquee up` or `marquee node start`")
-    with _open(settings) as endpoint:
+    with _open_engine(settings) as endpoint:
         answer = _run(ask(endpoint))
     if as_json:
         _print_json(answer)

@@ -9,6 +9,7 @@ MarqueeError
 │   ├── SourceMissingError    a folder or file is not there
 │   ├── SourceUnavailableError  the server of the files does not give them
 │   └── SourceDamagedError    a file is truncated, has a wrong header, is not what it claims
+├── GateRefusedError          a build is whole, but not good enough to be swapped in
 ├── EngineError               Elasticsearch did not do what was asked
 │   ├── EngineUnavailableError    no answer, an answer that came too late, or an incomplete one
 │   ├── EngineNotReadyError       it answers, but no generation is live yet
@@ -68,6 +69,10 @@ class SourceUnavailableError(SourceError):
 
 class SourceDamagedError(SourceError):
     """A file of the source is truncated, has a wrong header, or is not what it claims to be."""
+
+
+class GateRefusedError(MarqueeError):
+    """A build is whole, but not good enough to be swapped in; the text says what to do."""
 
 
 class EngineError(MarqueeError):

@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Empty: all but tvEpisode, which is 8.5 M of IMDb's 11 M titles and nothing one looks up by name here."""
     adult: bool = False
     """Whether titles marked isAdult are indexed and shown among known-for titles."""
+    imdb_base_url: str = "https://datasets.imdbws.com"
+    """Where IMDb publishes its files, or a mirror of them."""
     memory_limit_mb: Annotated[int, msgspec.Meta(ge=512)] = 2048
     """Memory a reindex may use in Marquee's own processes, in MiB."""
     shards: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1

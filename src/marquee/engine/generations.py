@@ -43,6 +43,8 @@ class BuildMeta(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[Kind, int]
     marquee_version: str
     reason: str = ""
+    quality: dict[str, Any] = {}
+    """The quality report of the catalogue, as JSON."""
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from marquee.engine.loading import load
 from marquee.engine.mappings import KINDS, MAPPING_VERSION, Kind
 from marquee.errors import EngineError
 from marquee.progress import Progress
+from marquee.reindex.gate import check_rejects
 from marquee.settings import Settings
 
 # An incomplete generation older than this is what a crash left, not a build that still runs.
@@ -69,22 +70,29 @@ async def reindex(
 ) -> Outcome:
     """Build a generation from `source` and swap it in; nothing is built where the live one is the same.
 
+    `force` builds although nothing has changed, and passes the gate's limits; never damaged files.
+
     Raises:
         SourceError: a file is missing or damaged.
+        GateRefusedError: too much of the source is unusable.
         EngineError: the engine failed; the new generation is deleted.
     """
     started = time.monotonic()
     prefix = settings.index_prefix
     basis = await asyncio.to_thread(read_basis, settings, source)
-    current = find_current(await generations.find_live(cluster, prefix), basis)
+    live = await generations.find_live(cluster, prefix)
+    current = find_current(live, basis)
     if current is not None and not force:
+        await _confirm(cluster, prefix, live, source)
         return current
     work = await asyncio.to_thread(_make_work_folder, settings.home)
     try:
-        assembly = await asyncio.to_thread(assemble, source.folder, settings, work, progress)
+        assembly = await _assemble(settings, source, work, progress)
+        if not force:
+            check_rejects(assembly.quality)
         meta = BuildMeta(
             source=SourceMeta(
-                kind=source.kind, published_at=source.published_at, confirmed_at=datetime.now(UTC)
+                kind=source.kind, published_at=source.published_at, confirmed_at=source.confirmed_at
             ),
             location=str(source.folder),
             basis=basis,
@@ -92,8 +100,10 @@ async def reindex(
             counts={"actors": assembly.actors, "titles": assembly.titles},
             marquee_version=__version__,
             reason=reason,
+            quality=msgspec.to_builtins(assembly.quality),
         )
         generation = await _build_and_swap(settings, cluster, assembly, meta, progress)
+        await asyncio.to_thread(_write_quality, settings, generation, meta)
     finally:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     await _prune(cluster, settings)
@@ -102,10 +112,72 @@ async def reindex(
     )
 
 
+class _Stop(Exception):  # noqa: N818  # never leaves this module
+    """The work was cancelled."""
+
+
+class _Stoppable:
+    """Progress that ends the work it watches: a thread can't be cancelled, but it reports block by block."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.is_stopped = False
+
+    def start(self, stage: str, total: int | None = None, unit: str = "rows") -> None:
+        self._check()
+        self._progress.start(stage, total, unit)
+
+    def advance(self, amount: int) -> None:
+        self._check()
+        self._progress.advance(amount)
+
+    def finish(self) -> None:
+        self._progress.finish()
+
+    def _check(self) -> None:
+        if self.is_stopped:
+            raise _Stop
+
+
+async def _assemble(settings: Settings, source: Source, work: Path, progress: Progress) -> Assembly:
+    """Assemble in a thread; when cancelled, end it within a block and wait for its end."""
+    stoppable = _Stoppable(progress)
+    thread = asyncio.create_task(asyncio.to_thread(assemble, source.folder, settings, work, stoppable))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        stoppable.is_stopped = True
+        await asyncio.wait([thread])
+        thread.exception()  # _Stop, or none if it was done: either way it is of no use any more
+        raise
+
+
+async def _confirm(cluster: Cluster, prefix: str, live: Generation | None, source: Source) -> None:
+    """Note that what is live still is what the source publishes: its data are as old as that."""
+    if live is None or live.meta is None or live.meta.source.confirmed_at >= source.confirmed_at:
+        return
+    confirmed = msgspec.structs.replace(live.meta.source, confirmed_at=source.confirmed_at)
+    await generations.write_meta(
+        cluster, prefix, live.id, msgspec.structs.replace(live.meta, source=confirmed)
+    )
+
+
 def _make_work_folder(home: Path) -> Path:
     parent = home / "work"
     parent.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="reindex-", dir=parent))
+
+
+def generation_folder(home: Path, generation: str) -> Path:
+    """Return the folder of what is kept of a generation outside the engine: its `quality.json`."""
+    return home / "generations" / generation
+
+
+def _write_quality(settings: Settings, generation: str, meta: BuildMeta) -> None:
+    folder = generation_folder(settings.home, generation)
+    folder.mkdir(parents=True, exist_ok=True)
+    report = msgspec.json.format(msgspec.json.encode(meta.quality), indent=2)
+    (folder / "quality.json").write_bytes(report + b"\n")
 
 
 async def _build_and_swap(
@@ -157,3 +229,5 @@ async def _prune(cluster: Cluster, settings: Settings) -> None:
         is_orphan = not each.complete and each.built_at < oldest
         if not each.live and (is_orphan or (each.complete and each.id not in kept)):
             await generations.delete(cluster, settings.index_prefix, each.id)
+            folder = generation_folder(settings.home, each.id)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,22 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """green, yellow, red, or unreachable."""
 
 
+class FileSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one file of the source held, in rows; the full report with examples is in quality.json."""
+
+    rows: int
+    used: int
+    rejected: dict[str, int]
+    """Unusable rows, by reason."""
+    nulled: dict[str, int]
+    """Unusable values of optional columns, by column."""
+    duplicates: int
+    orphans: dict[str, int]
+    """Rows that point at an unknown person or title."""
+    left_out: dict[str, int]
+    """Rows that the settings leave out."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The service's state; without a live generation most of it is null."""
 
@@ -34,6 +51,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     degraded: bool
     engine: EngineStatus
     attribution: str
+    quality: dict[str, FileSummary]
+    """By file."""
 
 
 async def read_status(cluster: Cluster, prefix: str) -> Status:
@@ -61,4 +80,17 @@ def _describe(live: Generation | None, engine: EngineStatus) -> Status:
         degraded=engine.status in ("red", "unreachable") or not fresh,
         engine=engine,
         attribution=meta.attribution if meta else "",
+        quality=_summarise(meta.quality) if meta else {},
     )
+
+
+def _summarise(quality: dict[str, Any]) -> dict[str, FileSummary]:
+    """Return the figures of each file of a quality report, without the examples."""
+    return {
+        file["file"]: msgspec.convert(
+            {**file, "rejected": {reason: each["count"] for reason, each in file["rejects"].items()}},
+            FileSummary,
+        )
+        for file in quality.values()
+        if isinstance(file, dict)
+    }

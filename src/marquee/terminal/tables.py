@@ -1,129 +1,25 @@
-"""What a person at a terminal sees: progress bars, tables, one line for an error."""
+"""Answers as tables."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.bar import Bar
-from rich.console import Console, Group
+from rich.console import Group
 from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 from marquee.catalog.documents import KnownFor
-from marquee.engine.mappings import Kind
 from marquee.engine.node import NodeStatus
-from marquee.reindex.status import Status
+from marquee.reindex.status import FileSummary, Status
 from marquee.search.answer import Hit, SearchAnswer, SuggestAnswer
 
 if TYPE_CHECKING:  # the pipeline brings Polars with it, which a search does without
     from marquee.reindex.pipeline import Outcome
 
-# Answers go to standard output, everything about how they came to be to standard error.
-OUT = Console()
-ERR = Console(stderr=True)
-
-
-class _CountColumn(ProgressColumn):
-    """Rows as "1,234/28,079 rows", bytes as "12.3/98.1 MB", nothing where there is nothing to count."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._rows, self._bytes = MofNCompleteColumn(), DownloadColumn()
-
-    def render(self, task: Task) -> Text:
-        if not task.completed and task.total is None:
-            return Text()
-        if task.fields["unit"] == "bytes":
-            return self._bytes.render(task)
-        total = f"/{task.total:,.0f}" if task.total is not None else ""
-        return Text(f"{task.completed:,.0f}{total} {task.fields['unit']}", style="progress.download")
-
-
-class _RateColumn(ProgressColumn):
-    """Units per second: the live rate, or the mean of an ended stage."""
-
-    def render(self, task: Task) -> Text:
-        rate = task.finished_speed or task.speed
-        if not rate:
-            return Text()
-        if task.fields["unit"] == "bytes":
-            return Text(f"{rate / 1e6:,.1f} MB/s", style="progress.data.speed")
-        return Text(f"{rate:,.0f} {task.fields['unit']}/s", style="progress.data.speed")
-
-
-class StageProgress:
-    """Shows the stages of long work: live bars on a terminal, one line per ended stage elsewhere.
-
-    Use as a context manager; it is a `marquee.progress.Progress`.
-    """
-
-    def __init__(self, console: Console = ERR) -> None:
-        self._console = console
-        self._bars = Progress(
-            SpinnerColumn(finished_text="[green]✓[/]"),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            _CountColumn(),
-            _RateColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
-        self._stage, self._unit, self._done, self._began = "", "", 0, 0.0
-
-    def __enter__(self) -> StageProgress:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def stop(self) -> None:
-        """Leave the bars as they stand."""
-        self._bars.stop()
-
-    def start(self, stage: str, total: int | None = None, unit: str = "rows") -> None:
-        """Begin a stage, ending the one before."""
-        self.finish()
-        self._task = self._bars.add_task(f"{stage:<24}", total=total, unit=unit)
-        self._stage, self._unit, self._done, self._began = stage, unit, 0, time.monotonic()
-
-    def advance(self, amount: int) -> None:
-        """Count units of the current stage as done."""
-        self._done += amount
-        if self._task is not None:
-            self._bars.advance(self._task, amount)
-
-    def finish(self) -> None:
-        """End the current stage."""
-        if self._task is None:
-            return
-        # Where the total was not known, what was done is all there was.
-        self._bars.update(self._task, total=self._done or 1, completed=self._done or 1)
-        self._task = None
-        if not self._console.is_terminal:
-            took_s = time.monotonic() - self._began
-            amount = f"{self._done:,} {self._unit}, " if self._done else ""
-            self._console.print(f"{self._stage}: {amount}{took_s:.1f} s", highlight=False)
+from marquee.terminal.console import OUT
 
 
 def _format_years(birth: int | None, death: int | None) -> str:
@@ -231,6 +127,8 @@ def show_status(status: Status) -> None:
             table.add_row("data age", f"{status.data_age_s / 3600:.1f} h, {state}")
         table.add_row("holds", ", ".join(f"{count:,} {kind}" for kind, count in status.counts.items()))
         table.add_row("attribution", Text(status.attribution))
+        for file, summary in status.quality.items():
+            table.add_row(file, _format_quality(summary))
     OUT.print(table)
 
 
@@ -268,30 +166,14 @@ def show_freed(size_bytes: int) -> None:
     OUT.print(f"[green]✓[/] removed, {decimal(size_bytes)} freed", highlight=False)
 
 
-def show_welcome(
-    address: tuple[str, int], generation: str | None = None, counts: Mapping[Kind, int] | None = None
-) -> None:
-    """Print where to look."""
-    host, port = address[:2]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    url = f"http://{shown}:{port}"
-    lines = [f"[bold]Marquee[/] is up: [link={url}/]{url}/[/link]"]
-    if generation and counts:
-        held = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-        lines.append(f"[dim]{generation}: {held}[/]")
-    lines.append(f"try  [cyan]curl '{url}/v1/actors/search?q=jake+gylenhal'[/]")
-    lines.append(f"API  {url}/schema    end with Ctrl-C")
-    # Printed whole, whatever the width: people copy the address.
-    for line in lines:
-        OUT.print(line, highlight=False, soft_wrap=True)
-    OUT.file.flush()
-
-
-def show_error(message: str) -> None:
-    """Print an error as one line."""
-    ERR.print(Text.assemble(("error: ", "bold red"), " ".join(message.split())), soft_wrap=True)
-
-
-def show_warning(message: str) -> None:
-    """Print a warning as one line."""
-    ERR.print(Text.assemble(("warning: ", "bold yellow"), message), soft_wrap=True)
+def _format_quality(summary: FileSummary) -> str:
+    """Return "132,135 rows, all used" or what became of the others."""
+    losses = {
+        **summary.rejected,
+        "duplicate": summary.duplicates,
+        **{f"of an unknown {what}": count for what, count in summary.orphans.items()},
+        **summary.left_out,
+        **{f"unusable {column}": count for column, count in summary.nulled.items()},
+    }
+    told = [f"{count:,} {what}" for what, count in losses.items() if count]
+    return f"{summary.rows:,} rows, {', '.join(told) or 'all used'}"
