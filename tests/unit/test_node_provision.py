@@ -183,7 +183,7 @@ def test_a_missing_extra_says_how_to_install_it(
 ) -> None:
     layout = Layout(tmp_path)
     layout.root.mkdir()
-    layout.state.write_text('{"supervisor": {"pid": 1, "started": 1.0}}')
+    layout.state.write_text('{"supervisor": {"pid": 1, "birth": "then"}}')
     monkeypatch.setitem(sys.modules, package, None)
     settings, _ = read_settings({"MARQUEE_HOME": str(tmp_path)})
     with pytest.raises(ProvisionError, match=rf"{package}: pip install 'marquee-search\[local\]'"):

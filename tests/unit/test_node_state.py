@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from marquee.engine.node.boot import end
 from marquee.engine.node.layout import Layout
 from marquee.engine.node.locks import User, forget_dead_users, hold, list_users
+from marquee.engine.node.process import find_strays
 from marquee.engine.node.state import ProcessId, State, read_state, write_state
 
 
@@ -44,7 +46,7 @@ def test_a_recycled_process_id_is_not_our_process() -> None:
         found = ProcessId.of(stranger.pid)
         assert found is not None
         assert found.is_alive()
-        recorded = ProcessId(pid=stranger.pid, started=found.started - 3600)
+        recorded = ProcessId(pid=stranger.pid, birth=found.birth + "0")
         assert not recorded.is_alive()
         recorded.signal(signal.SIGKILL)
         assert recorded.wait(0)
@@ -59,6 +61,20 @@ def test_a_process_nobody_has_reaped_yet_is_gone() -> None:
         assert not found.wait(0)
         found.signal(signal.SIGKILL)
         assert found.wait(5), "a zombie counts as running"
+
+
+def test_a_node_is_found_when_its_state_file_is_lost(layout: Layout) -> None:
+    other = Layout(layout.home / "other")
+    sleep = [sys.executable, "-c", "input()"]
+    with (
+        subprocess.Popen([*sleep, f"-Des.path.conf={layout.config}"], stdin=subprocess.PIPE) as ours,
+        subprocess.Popen([*sleep, f"-Des.path.conf={other.config}"], stdin=subprocess.PIPE) as theirs,
+    ):
+        assert [process.pid for process in find_strays(layout)] == [ours.pid]
+        layout.state.write_text("lost")
+        end(layout)
+        assert ours.wait(5) == -signal.SIGTERM
+        assert theirs.poll() is None
 
 
 def test_no_such_process() -> None:

@@ -23,6 +23,7 @@ from marquee.engine.node.config import (
 from marquee.engine.node.layout import ENGINE_VERSION, Layout
 from marquee.engine.node.locks import forget_dead_users, list_users
 from marquee.engine.node.log import summarize_failure
+from marquee.engine.node.process import find_strays
 from marquee.engine.node.provision import (
     RESERVE_MB,
     check_space,
@@ -173,12 +174,13 @@ def _answers(client: httpx.Client, url: str) -> bool:
 def end(layout: Layout) -> None:
     """Stop whatever runs of this node, and return when it is gone."""
     layout.kept.unlink(missing_ok=True)
-    state = read_state(layout)
-    if state.supervisor is not None:
-        state.supervisor.signal(signal.SIGTERM)
-        state.supervisor.wait(_STOP_TIMEOUT_S)
-    # A server whose supervisor was killed stops by itself, only not at once. One that hangs is killed.
-    for process in state.processes():
+    supervisor = read_state(layout).supervisor
+    if supervisor is not None:
+        supervisor.signal(signal.SIGTERM)
+        supervisor.wait(_STOP_TIMEOUT_S)
+    # Mostly none is left. A server whose supervisor was killed stops by itself, only not at once.
+    for process in find_strays(layout):
+        process.signal(signal.SIGTERM)
         if not process.wait(_STOP_TIMEOUT_S):
             process.signal(signal.SIGKILL)
             process.wait(5.0)

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 
+import msgspec
+
 from marquee.engine.node.account import Account
 from marquee.engine.node.layout import Layout
 from marquee.engine.node.provision import Runtime
@@ -71,6 +73,30 @@ class ServerProcess:
         if server is not None and not server.wait(5.0):
             server.signal(signal.SIGKILL)
             server.wait(5.0)
+
+
+def find_strays(layout: Layout) -> list[ProcessId]:
+    """Return every process of this node, recorded or not, the supervisor first.
+
+    The state file can be lost, or come from a version of ours that wrote it differently.
+    """
+    import psutil
+
+    # Both stand on the command line: the first of the launcher, the second of the server.
+    marks = (f"-Des.path.conf={layout.config}", f"-XX:ErrorFile={layout.logs}/")
+    request = msgspec.json.encode({"home": str(layout.home)}).decode().strip("{}")
+    supervisors, servers = [], []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if "marquee.engine.node.supervisor" in words and request in words[-1]:
+            supervisors.append(process.pid)
+        elif any(word.startswith(marks) for word in words):
+            servers.append(process.pid)
+    found = [ProcessId.of(pid) for pid in supervisors + servers]
+    return [process for process in found if process is not None]
 
 
 def _build_command(layout: Layout, runtime: Runtime) -> list[str]:

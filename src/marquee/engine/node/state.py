@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -11,35 +12,28 @@ import msgspec
 from marquee.engine.node.artifacts import missing_extra
 from marquee.engine.node.layout import Layout
 
-# The kernel's start times are relative to the boot time, which moves a little when the clock is set.
-_START_TOLERANCE_S = 3.0
-
 Phase = Literal["starting", "running", "stopped", "failed"]
 
 
 class ProcessId(msgspec.Struct, frozen=True):
-    """A process, not to be mistaken for a later one of its number. `started`: seconds since 1970."""
+    """A process, not to be mistaken for a later one of its number: `birth` says when that one was born."""
 
     pid: int
-    started: float
+    birth: str
 
     @classmethod
     def of(cls, pid: int) -> ProcessId | None:
         """Describe the running process `pid`; None when there is none."""
-        psutil = _psutil()
-        try:
-            return cls(pid=pid, started=psutil.Process(pid).create_time())
-        except psutil.Error:
-            return None
+        birth = _read_birth(pid)
+        return None if birth is None else cls(pid=pid, birth=birth)
 
     def is_alive(self) -> bool:
         """Tell whether this very process still runs. A zombie does not."""
         psutil = _psutil()
         try:
-            process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) > _START_TOLERANCE_S:
+            if _read_birth(self.pid) != self.birth:
                 return False
-            return bool(process.status() != psutil.STATUS_ZOMBIE)
+            return bool(psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE)
         except psutil.Error:
             return False
 
@@ -118,6 +112,22 @@ def write_state(layout: Layout, state: State) -> None:
     unfinished = layout.state.with_name(layout.state.name + ".unfinished")
     unfinished.write_bytes(msgspec.json.encode(state))
     unfinished.replace(layout.state)
+
+
+def _read_birth(pid: int) -> str | None:
+    """Return in which boot of the machine, and at which tick of it, `pid` was started; None if it is gone."""
+    try:
+        # Not psutil's create_time: it moves with the clock, and a laptop's clock is set when it wakes up.
+        # The name in brackets may hold blanks; the start is the 20th field behind it.
+        ticks = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        psutil = _psutil()
+        try:
+            return f"{psutil.Process(pid).create_time():.2f}"
+        except psutil.Error:
+            return None
+    return f"{boot}/{ticks}"
 
 
 def _psutil() -> Any:
