@@ -28,6 +28,7 @@ from marquee.search.request import SearchRequest, SuggestRequest, parse
 from marquee.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from marquee.catalog.synth import BreakKind
     from marquee.reindex.pipeline import Outcome
 
 T = TypeVar("T")
@@ -330,6 +331,30 @@ def status(as_json: bool) -> None:
         terminal.show_status(answer)
     if answer.degraded:
         sys.exit(EXIT_FAILED)
+
+
+@commands.command()
+@click.argument("out_dir", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--people", type=click.IntRange(1, 100_000_000), required=True, help="How many.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed, same files.")
+@click.option("--dirt", type=click.FloatRange(0, 1), default=0.0, help="Share of rows with trouble.")
+@click.option(
+    "--break", "broken", type=click.Choice(["truncated", "html", "header", "missing"]), help="One file fault."
+)
+@_json_option
+def synth(
+    out_dir: Path, people: int, seed: int, dirt: float, broken: BreakKind | None, as_json: bool
+) -> None:
+    """Make up a catalogue of any size in IMDb's file format: for tests and measurements."""
+    from marquee.catalog.synth import synthesise
+
+    with terminal.StageProgress() as progress:
+        planted = synthesise(out_dir, people, seed, dirt, broken, progress)
+        progress.finish()
+    if as_json:
+        _print_json(planted)
+    else:
+        terminal.show_planted(out_dir, planted)
 
 
 @commands.group("node")

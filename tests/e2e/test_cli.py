@@ -21,7 +21,7 @@ from marquee.settings import Settings
 from tests.conftest import engine_environ, write_tsv
 
 README = Path(__file__).parents[2] / "README.md"
-COMMANDS = ["up", "serve", "reindex", "search", "suggest", "status", "node"]
+COMMANDS = ["up", "serve", "reindex", "search", "suggest", "status", "synth", "node"]
 
 
 @pytest.fixture
@@ -249,3 +249,21 @@ def test_the_wheel_holds_all_it_needs(environ: dict[str, str], tmp_path: Path) -
         [sys.executable, "-c", script], env=clean, cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout.split()
     assert all(path.startswith(str(target)) for path in printed)
+
+
+def test_synth_makes_files_that_reindex_takes_or_refuses(own_environ: dict[str, str], tmp_path: Path) -> None:
+    good, bad, dirty = tmp_path / "good", tmp_path / "bad", tmp_path / "dirty"
+    run(own_environ, "synth", "--people", "500", str(good))
+    built = json.loads(run(own_environ, "reindex", "--data", str(good), "--json").stdout)
+    assert 0 < built["counts"]["actors"] <= 500
+    for kind in ("truncated", "html", "header", "missing"):
+        run(own_environ, "synth", "--people", "50", "--break", kind, str(bad / kind))
+        error_line(run(own_environ, "reindex", "--data", str(bad / kind), code=1))
+    planted = json.loads(
+        run(own_environ, "synth", "--people", "500", "--dirt", "0.3", "--json", str(dirty)).stdout
+    )
+    assert sum(planted["name.basics"].values()) > 50
+    assert "--force" in error_line(run(own_environ, "reindex", "--data", str(dirty), code=3))
+    status = json.loads(run(own_environ, "status", "--json").stdout)
+    assert status["generation"] == built["generation"], "what was live stays"
+    assert run(own_environ, "synth", "--people", "0", str(tmp_path / "none"), code=2).stdout == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.bar import Bar
@@ -159,6 +160,15 @@ def show_node(status: NodeStatus) -> None:
     if status.reason:
         table.add_row("reason", Text(status.reason))
     OUT.print(table, soft_wrap=True)
+
+
+def show_planted(folder: Path, planted: dict[str, dict[str, int]]) -> None:
+    """Print where made-up files lie and what trouble is in them."""
+    OUT.print(f"[green]✓[/] {folder}", highlight=False, soft_wrap=True)
+    for file, kinds in planted.items():
+        if kinds:
+            told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+            OUT.print(f"  {file}: {told}", highlight=False)
 
 
 def show_freed(size_bytes: int) -> None:
