@@ -4,6 +4,8 @@ The same ready-made bytes go into the same index definition with the same number
 through `engine.loading`, once through a bare loop around aiohttp.
 
     python -m benchmarks.load --people 200000
+
+With --sweep, what each choice of the load stage is worth, against its defaults.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import argparse
 import asyncio
 import tempfile
 import time
-from itertools import chain
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -30,51 +32,81 @@ from marquee.settings import Settings, read_settings
 PREFIX = "benchmark-load"
 
 
-async def compare(settings: Settings, endpoint: Endpoint, chunks: list[Chunk], repetitions: int) -> None:
-    total = sum(count for _, count in chunks)
+class Target:
+    """An engine and the bytes to load; each run gets a new, empty generation."""
+
+    def __init__(self, cluster: Cluster, settings: Settings, chunks: list[Chunk]) -> None:
+        self.cluster, self.settings, self.chunks = cluster, settings, chunks
+        self.documents = sum(count for _, count in chunks)
+
+    async def clear(self) -> None:
+        for each in await generations.list_generations(self.cluster, PREFIX):
+            await generations.delete(self.cluster, PREFIX, each.id)
+
+    async def prepare(self, changed: dict[str, str] | None = None) -> str:
+        await self.clear()
+        generation = generations.new_id([])
+        await generations.create(self.cluster, PREFIX, generation, self.settings.shards)
+        index = generations.index_name(PREFIX, "actors", generation)
+        if changed:
+            await self.cluster.request("PUT", f"/{index}/_settings", body={"index": changed})
+        return index
+
+    async def load(
+        self, in_flight: int = REQUESTS_IN_FLIGHT, merge: int = 1, changed: dict[str, str] | None = None
+    ) -> float:
+        """Load through Marquee, `merge` chunks in one request; return documents per second."""
+        index = await self.prepare(changed)
+        groups = [self.chunks[at : at + merge] for at in range(0, len(self.chunks), merge)]
+        chunks = [(b"".join(body for body, _ in group), sum(n for _, n in group)) for group in groups]
+        started = time.perf_counter()
+        await load(self.cluster, index, iter(chunks), lambda _: None, in_flight)
+        return self.documents / (time.perf_counter() - started)
+
+    async def load_bare(self, bare: aiohttp.ClientSession) -> float:
+        """Load with nothing but a loop around `_bulk`; return documents per second."""
+        index = await self.prepare()
+        rest = iter(self.chunks)
+        started = time.perf_counter()
+
+        async def run_lane() -> None:
+            for body, _ in rest:
+                headers = {"content-type": "application/x-ndjson"}
+                async with bare.post(f"/{index}/_bulk", data=body, headers=headers) as response:
+                    answer = await response.json()
+                    assert not answer["errors"]
+
+        await asyncio.gather(*(run_lane() for _ in range(REQUESTS_IN_FLIGHT)))
+        return self.documents / (time.perf_counter() - started)
+
+
+async def run(
+    arguments: argparse.Namespace, settings: Settings, endpoint: Endpoint, chunks: list[Chunk]
+) -> None:
     auth = aiohttp.BasicAuth(endpoint.username, endpoint.password) if endpoint.username else None
     async with Cluster(endpoint) as cluster, aiohttp.ClientSession(endpoint.urls[0], auth=auth) as bare:
-
-        async def prepare() -> str:
-            for each in await generations.list_generations(cluster, PREFIX):
-                await generations.delete(cluster, PREFIX, each.id)
-            generation = generations.new_id([])
-            await generations.create(cluster, PREFIX, generation, settings.shards)
-            return generations.index_name(PREFIX, "actors", generation)
-
-        async def load_with_marquee() -> float:
-            index = await prepare()
-            started = time.perf_counter()
-            await load(cluster, index, iter(chunks), lambda _: None)
-            return total / (time.perf_counter() - started)
-
-        async def load_bare() -> float:
-            index = await prepare()
-            rest = iter(chunks)
-            started = time.perf_counter()
-
-            async def run_lane() -> None:
-                for body, _ in rest:
-                    headers = {"content-type": "application/x-ndjson"}
-                    async with bare.post(f"/{index}/_bulk", data=body, headers=headers) as response:
-                        answer = await response.json()
-                        assert not answer["errors"]
-
-            await asyncio.gather(*(run_lane() for _ in range(REQUESTS_IN_FLIGHT)))
-            return total / (time.perf_counter() - started)
-
+        target = Target(cluster, settings, chunks)
         size_mb = sum(len(body) for body, _ in chunks) / 1e6
         print_header(
             "Load stage against a bare _bulk loop",
-            f"{total:,} synthetic people, {size_mb:,.0f} MB, {len(chunks)} requests, "
-            f"{REQUESTS_IN_FLIGHT} in flight, {repetitions} interleaved repetitions",
+            f"{target.documents:,} synthetic people, {size_mb:,.0f} MB in {len(chunks)} requests, "
+            f"{REQUESTS_IN_FLIGHT} in flight, {arguments.repetitions} interleaved repetitions",
             await cluster.version(),
             ("elasticsearch", "aiohttp"),
         )
-        figures = await interleave({"bare loop": load_bare, "marquee": load_with_marquee}, repetitions)
-        print_figures(figures, "docs/s", "bare loop")
-        for each in await generations.list_generations(cluster, PREFIX):
-            await generations.delete(cluster, PREFIX, each.id)
+        candidates = {"bare loop": lambda: target.load_bare(bare), "marquee": target.load}
+        if arguments.sweep:
+            candidates |= {
+                "1 request in flight": partial(target.load, in_flight=1),
+                "2 requests in flight": partial(target.load, in_flight=2),
+                "6 requests in flight": partial(target.load, in_flight=6),
+                "chunks 4 times as large": partial(target.load, merge=4),
+                "refresh every second": partial(target.load, changed={"refresh_interval": "1s"}),
+                "async translog": partial(target.load, changed={"translog.durability": "async"}),
+            }
+        figures = await interleave(candidates, arguments.repetitions)
+        print_figures(figures, "docs/s", "marquee" if arguments.sweep else "bare loop")
+        await target.clear()
 
 
 def main() -> None:
@@ -83,6 +115,7 @@ def main() -> None:
     )
     parser.add_argument("--people", type=int, default=200_000)
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--sweep", action="store_true", help="What each choice is worth.")
     arguments = parser.parse_args()
     settings, _ = read_settings(people="everyone")
     with tempfile.TemporaryDirectory() as name, open_endpoint(settings) as endpoint:
@@ -90,8 +123,8 @@ def main() -> None:
         folder = Path(name)
         synthesise(folder / "files", arguments.people, seed=1)
         assembly = assemble(folder / "files", settings, folder / "work")
-        chunks = list(chain(encode_actors(assembly.actor_files)))
-        asyncio.run(compare(settings, endpoint, chunks, arguments.repetitions))
+        chunks = list(encode_actors(assembly.actor_files))
+        asyncio.run(run(arguments, settings, endpoint, chunks))
 
 
 if __name__ == "__main__":

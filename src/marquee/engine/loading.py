@@ -19,7 +19,11 @@ Chunk = tuple[bytes, int]
 
 
 async def load(
-    cluster: Cluster, index: str, chunks: Iterator[Chunk], on_loaded: Callable[[int], None]
+    cluster: Cluster,
+    index: str,
+    chunks: Iterator[Chunk],
+    on_loaded: Callable[[int], None],
+    in_flight: int = REQUESTS_IN_FLIGHT,
 ) -> int:
     """Load chunks of `_bulk` lines (with the number of documents in each) into an index; return the total.
 
@@ -42,7 +46,7 @@ async def load(
     turn = asyncio.Lock()  # an iterator is not safe to advance from two threads at once
     try:
         async with asyncio.TaskGroup() as lanes:
-            for _ in range(REQUESTS_IN_FLIGHT):
+            for _ in range(in_flight):
                 lanes.create_task(run_lane())
     except* Exception as group:
         raise group.exceptions[0] from group
