@@ -83,8 +83,10 @@ class Target:
 async def run(
     arguments: argparse.Namespace, settings: Settings, endpoint: Endpoint, chunks: list[Chunk]
 ) -> None:
-    auth = aiohttp.BasicAuth(endpoint.username, endpoint.password) if endpoint.username else None
-    async with Cluster(endpoint) as cluster, aiohttp.ClientSession(endpoint.urls[0], auth=auth) as bare:
+    headers = {}
+    if endpoint.username:
+        headers["Authorization"] = aiohttp.encode_basic_auth(endpoint.username, endpoint.password)
+    async with Cluster(endpoint) as cluster, aiohttp.ClientSession(endpoint.urls[0], headers=headers) as bare:
         target = Target(cluster, settings, chunks)
         size_mb = sum(len(body) for body, _ in chunks) / 1e6
         print_header(
