@@ -14,6 +14,7 @@ MarqueeError
 │   ├── EngineUnavailableError    no answer, an answer that came too late, or an incomplete one
 │   ├── EngineNotReadyError       it answers, but no generation is live yet
 │   ├── EngineRejectedError       it refused the request (a bug of ours or a full disk)
+│   │   └── EngineConflictError   what was to be created exists already
 │   └── LoadError                 documents of a bulk load failed for good
 └── NodeError                 the managed local Elasticsearch
     ├── ProvisionError        download, checksum, compilation or disk space
@@ -89,6 +90,10 @@ class EngineNotReadyError(EngineError):
 
 class EngineRejectedError(EngineError):
     """Elasticsearch refused the request."""
+
+
+class EngineConflictError(EngineRejectedError):
+    """What was to be created exists already."""
 
 
 class LoadError(EngineError):

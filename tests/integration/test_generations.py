@@ -52,6 +52,17 @@ async def build(cluster: Cluster, prefix: str, generation: str, *names: str) -> 
     await generations.complete(cluster, prefix, generation, meta(len(names)), replicas=0)
 
 
+async def test_an_index_that_was_deleted_under_its_build_is_not_completed(
+    cluster: Cluster, prefix: str
+) -> None:
+    await generations.create(cluster, prefix, FIRST, shards=1)
+    await generations.delete(cluster, prefix, FIRST)
+    index = generations.index_name(prefix, "actors", FIRST)
+    await loading.load(cluster, index, iter([(body("jake gyllenhaal"), 1)]), lambda _: None)
+    with pytest.raises(LoadError, match="was deleted while it was loaded"):
+        await generations.complete(cluster, prefix, FIRST, meta(1), replicas=0)
+
+
 async def test_a_generation_is_built_swapped_in_and_listed(cluster: Cluster, prefix: str) -> None:
     await build(cluster, prefix, FIRST, "jake gyllenhaal")
     assert await generations.find_live(cluster, prefix) is None

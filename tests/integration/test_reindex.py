@@ -18,6 +18,7 @@ from marquee.catalog import download
 from marquee.catalog.sources import Choice, open_choice, open_sample, open_source
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
+from marquee.engine.mappings import KINDS
 from marquee.errors import (
     EngineError,
     GateRefusedError,
@@ -123,6 +124,22 @@ async def test_the_last_two_generations_are_kept(cluster: Cluster, own: Settings
         ids.append((await reindex(own, cluster, open_source(folder), SILENT)).generation)
     kept = await generations.list_generations(cluster, own.index_prefix)
     assert [(each.id, each.live) for each in kept] == [(ids[2], True), (ids[1], False)]
+
+
+async def test_two_builds_that_begin_in_one_second_leave_each_other_alone(
+    cluster: Cluster, own: Settings, folder: Path
+) -> None:
+    both = await asyncio.gather(
+        *(reindex(own, cluster, open_source(folder), SILENT, force=True) for _ in range(2))
+    )
+    assert len({each.generation for each in both}) == 2
+    found = await generations.list_generations(cluster, own.index_prefix)
+    assert {each.id for each in found if each.complete} == {each.generation for each in both}
+    for each in both:
+        for kind in KINDS:
+            index = generations.index_name(own.index_prefix, kind, each.generation)
+            mapping = await cluster.request("GET", f"/{index}/_mapping")
+            assert mapping[index]["mappings"]["dynamic"] == "strict", "created by us, not by a bulk request"
 
 
 async def test_what_a_crashed_build_left_is_removed(cluster: Cluster, own: Settings, folder: Path) -> None:

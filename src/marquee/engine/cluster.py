@@ -22,6 +22,7 @@ from elasticsearch.exceptions import (
 )
 
 from marquee.errors import (
+    EngineConflictError,
     EngineError,
     EngineNotReadyError,
     EngineRejectedError,
@@ -148,6 +149,7 @@ class Cluster:
         Raises:
             EngineUnavailableError: no connection, no answer within `timeout_s`, or an overloaded engine.
             EngineNotReadyError: the index or alias does not exist.
+            EngineConflictError: what was to be created exists.
             EngineRejectedError: any other refusal.
         """
         headers = {"accept": "application/json"}
@@ -248,6 +250,8 @@ def _classify(status: int, error: Any) -> EngineError:
         return EngineUnavailableError(f"Elasticsearch cannot search: {reason}")
     if status in _RETRIABLE_STATUSES:
         return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
+    if kind == "resource_already_exists_exception":
+        return EngineConflictError(f"Elasticsearch holds this already: {reason}")
     if status == 401:
         return EngineRejectedError("Elasticsearch refused the user, password or API key")
     return EngineRejectedError(f"Elasticsearch refused the request ({status} {kind}): {reason}")

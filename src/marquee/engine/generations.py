@@ -104,7 +104,11 @@ def new_id(existing: list[Generation], now: datetime | None = None) -> str:
 
 
 async def create(cluster: Cluster, prefix: str, generation: str, shards: int) -> None:
-    """Create the empty indexes of a generation, set up for loading: no refresh, no replicas."""
+    """Create the empty indexes of a generation, set up for loading: no refresh, no replicas.
+
+    Raises:
+        EngineConflictError: the id is taken; the indexes are another build's.
+    """
     for kind in KINDS:
         definition = read_mapping(kind)
         definition["settings"]["index"] = {
@@ -119,10 +123,14 @@ async def complete(cluster: Cluster, prefix: str, generation: str, meta: BuildMe
     """End a build: make the documents searchable, check their counts, record `meta`, restore the settings.
 
     Raises:
-        LoadError: an index holds more or fewer documents than `meta.counts` says.
+        LoadError: an index holds more or fewer documents than `meta.counts` says, or is not the one created.
     """
     for kind in KINDS:
         index = index_name(prefix, kind, generation)
+        # An index deleted under a build is created anew by the next bulk request, with guessed mappings.
+        mapping = await cluster.request("GET", f"/{index}/_mapping")
+        if mapping[index]["mappings"].get("dynamic") != "strict":
+            raise LoadError(f"{index} was deleted while it was loaded")
         await cluster.request("POST", f"/{index}/_refresh", timeout_s=300)
         found = (await cluster.request("GET", f"/{index}/_count"))["count"]
         if found != meta.counts[kind]:

@@ -21,13 +21,15 @@ from marquee.engine.cluster import Cluster
 from marquee.engine.generations import BuildMeta, Generation, SourceMeta
 from marquee.engine.loading import load
 from marquee.engine.mappings import KINDS, MAPPING_VERSION, Kind
-from marquee.errors import EngineError
+from marquee.errors import EngineConflictError, EngineError
 from marquee.progress import Progress
 from marquee.reindex.gate import check_rejects
 from marquee.settings import Settings
 
 # An incomplete generation older than this is what a crash left, not a build that still runs.
 MAX_BUILD_TIME = timedelta(hours=24)
+# Each conflict is a build that began in the same moment; more than a few are another trouble.
+MAX_CONFLICTS = 5
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,10 +186,8 @@ async def _build_and_swap(
     settings: Settings, cluster: Cluster, assembly: Assembly, meta: BuildMeta, progress: Progress
 ) -> str:
     """Create, load, complete and swap in a generation; an unfinished one is deleted, whatever ended it."""
-    existing = await generations.list_generations(cluster, settings.index_prefix)
-    generation = generations.new_id(existing)
+    generation = await _create(cluster, settings)
     try:
-        await generations.create(cluster, settings.index_prefix, generation, settings.shards)
         documents = {
             "actors": encode_actors(assembly.actor_files),
             "titles": encode_titles(assembly.title_files),
@@ -205,6 +205,26 @@ async def _build_and_swap(
     except BaseException:
         await asyncio.shield(_discard(cluster, settings.index_prefix, generation))
         raise
+    return generation
+
+
+async def _create(cluster: Cluster, settings: Settings) -> str:
+    """Create the indexes of a new generation and return its id.
+
+    Builds that begin in one second choose the same id: the later must not discard what is the other's.
+    """
+    for attempt in range(MAX_CONFLICTS + 1):
+        generation = generations.new_id(await generations.list_generations(cluster, settings.index_prefix))
+        try:
+            await generations.create(cluster, settings.index_prefix, generation, settings.shards)
+        except EngineConflictError:
+            if attempt == MAX_CONFLICTS:
+                raise
+        except BaseException:
+            await asyncio.shield(_discard(cluster, settings.index_prefix, generation))
+            raise
+        else:
+            break
     return generation
 
 
