@@ -59,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Replicas per index, from the swap on."""
     keep_generations: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
     """Complete generations that are kept, the live one included."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     """Address the service listens on."""
     port: Port = 8000
     """Port the service listens on; 0 lets the system choose."""

@@ -108,6 +108,8 @@ def test_status(environ: dict[str, str], own_environ: dict[str, str], sample: st
         (["search", "jake", "--limit", "ten"], "expected `int`"),
         (["suggest", "jake", "--limit", "51"], "<= 50"),
         (["serve", "--port", "70000"], "port=70000"),
+        (["serve", "--host", ""], "host=''"),
+        (["serve", "--host", "nonsense.invalid"], "not known): use --port or --host"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import certifi
 import msgspec
 import pytest
 
-from marquee.engine.cluster import Endpoint
+from marquee.engine.cluster import Cluster, Endpoint
 from marquee.errors import SettingsError
 from marquee.settings import PREFIX, Settings, read_settings
 
@@ -81,8 +82,38 @@ def test_the_endpoint_takes_user_and_password_from_the_address() -> None:
     assert (endpoint.username, endpoint.password) == ("me", "p@ss")
 
 
-@pytest.mark.parametrize("url", ["es:9200", "ftp://es", "http://", "http://es:port", "http://es:99999"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "es:9200", "ftp://es", "http://", "http://es:port", "http://es:99999", "http://es..x",
+        "http://me:secret/x@es:9200", "http://me:secret#x@es", "http://me:secret℀@es", "http://me:secret@",
+    ],
+)  # fmt: skip
 def test_an_unusable_address_is_an_error_without_its_secrets(url: str) -> None:
     settings, _ = read_settings({"MARQUEE_ELASTICSEARCH_URL": url})
-    with pytest.raises(SettingsError, match="MARQUEE_ELASTICSEARCH_URL"):
+    with pytest.raises(SettingsError, match="MARQUEE_ELASTICSEARCH_URL") as caught:
         Endpoint.from_settings(settings)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        Endpoint(urls=("http://two words:9200",)),
+        Endpoint(urls=("http://es:9200",), ca_cert=certifi.where()),
+    ],
+    ids=["blank in the host", "certificate without TLS"],
+)
+def test_what_the_client_refuses_is_an_error_of_ours(endpoint: Endpoint) -> None:
+    with pytest.raises(SettingsError, match="MARQUEE_ELASTICSEARCH_URL"):
+        Cluster(endpoint)
+
+
+def test_user_and_password_may_hold_any_letter() -> None:
+    Cluster(Endpoint(urls=("http://es:9200",), username="zoë", password="☃"))
+
+
+def test_an_empty_host_is_not_every_address() -> None:
+    with pytest.raises(SettingsError, match="host"):
+        read_settings({}, host="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 
@@ -27,7 +26,8 @@ def bind(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        # The socket module adds the address, which we tell as well.
+        reason = (error.strerror or str(error)).split(" (while ")[0]
         raise SettingsError(
             f"cannot listen on {settings.host} port {settings.port} ({reason}): use --port or --host"
         ) from error
@@ -40,16 +40,13 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     """
     config = uvicorn.Config(
         create_app(settings, endpoint),
-        log_level=settings.log_level,
+        # Its own start-up lines say less than ours.
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
         # An access log would hold what people type.
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
     )
-    if settings.log_level == "info":
-        # Its own start-up lines say less than ours.
-        config.log_level = "warning"
-        config.configure_logging()
     # Once it has drained, uvicorn raises the signal it got again; SIGTERM must then not kill the process
     # before the node is given back.
     previous = signal.signal(signal.SIGTERM, lambda *_: None)

@@ -6,6 +6,7 @@ a client exception, and never a partial answer.
 
 from __future__ import annotations
 
+import base64
 import ssl
 from collections.abc import Sequence
 from types import TracebackType
@@ -66,8 +67,13 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 parts = urlsplit(url)
                 port = parts.port
-            except ValueError as error:
-                raise SettingsError(f"MARQUEE_ELASTICSEARCH_URL holds an unusable port: {error}") from error
+                (parts.hostname or "").encode("idna")
+            except ValueError:
+                # What the parser says quotes a password that holds a "/" or a "#".
+                raise SettingsError(
+                    "MARQUEE_ELASTICSEARCH_URL holds an unusable host or port; "
+                    "in a password, write /, #, @ and % as %2F, %23, %40 and %25"
+                ) from None
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise SettingsError("MARQUEE_ELASTICSEARCH_URL takes http(s)://[user:password@]host[:port]")
             if parts.username and not username:
@@ -104,23 +110,28 @@ class Cluster:
         if endpoint.api_key:
             options["api_key"] = endpoint.api_key
         elif endpoint.username:
-            options["basic_auth"] = (endpoint.username, endpoint.password)
+            # Ready-made: of a pair, the client takes nothing but ASCII.
+            pair = f"{endpoint.username}:{endpoint.password}".encode()
+            options["basic_auth"] = base64.b64encode(pair).decode()
         if endpoint.ca_cert:
             try:
                 options["ssl_context"] = ssl.create_default_context(cafile=endpoint.ca_cert)
             except OSError as error:
                 raise SettingsError(f"MARQUEE_ELASTICSEARCH_CA_CERT cannot be read: {error}") from error
-        self._client = AsyncElasticsearch(
-            list(endpoint.urls),
-            connections_per_node=CONNECTIONS_PER_NODE,
-            serializers={"application/json": _MsgspecSerializer()},
-            # One more try where a connection broke (a restarted node leaves dead ones in the pool), no more:
-            # what a status says is decided here, and a slow node must not be asked twice.
-            max_retries=1,
-            retry_on_timeout=False,
-            retry_on_status=(),
-            **options,
-        )
+        try:
+            self._client = AsyncElasticsearch(
+                list(endpoint.urls),
+                connections_per_node=CONNECTIONS_PER_NODE,
+                serializers={"application/json": _MsgspecSerializer()},
+                # One more try where a connection broke (a restarted node leaves dead ones in the pool), no
+                # more: what a status says is decided here, and a slow node must not be asked twice.
+                max_retries=1,
+                retry_on_timeout=False,
+                retry_on_status=(),
+                **options,
+            )
+        except ValueError as error:
+            raise SettingsError(f"MARQUEE_ELASTICSEARCH_URL cannot be used: {error}") from error
 
     async def __aenter__(self) -> Self:
         return self
