@@ -164,6 +164,10 @@ def test_health(client: httpx.Client) -> None:
         ("/v1/actors/search?q=" + "x" * 201, "q"),
         ("/v1/actors/search?q=" + "x" * 10_000, "q"),
         ("/v1/actors/search?q=jake%00", "q"),
+        ("/v1/actors/search?q=jake%ff", "query string"),
+        ("/v1/actors/search?q=a" + "&title=x" * 60, "query string"),
+        ("/v1/actors/search?q=a&born=99999", "born"),
+        ("/v1/actors/nm0350453%0a", "nconst"),
         ("/v1/actors/search?q=a&limit=0", "limit"),
         ("/v1/actors/search?q=a&limit=-1", "limit"),
         ("/v1/actors/search?q=a&limit=51", "limit"),
@@ -207,6 +211,24 @@ def test_unknown_ids_and_paths_and_methods(client: httpx.Client) -> None:
     problem(client.get("/v1/nothing"), 404, "not-found")
     assert "GET" in client.post("/v1/status").headers["allow"]
     problem(client.post("/v1/status"), 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nothing.js",
+        "x%00",
+        "a" * 300,
+        "demo.html/x",
+        "swagger-ui",
+        "%2e%2e/app.py",
+        "..%2fapp.py",
+        "%2fetc/passwd",
+    ],
+)
+def test_a_file_that_is_none(client: httpx.Client, path: str) -> None:
+    assert problem(client.get(f"/static/{path}"), 404, "not-found")["detail"] == "there is no such file"
+    problem(client.post(f"/static/{path}"), 405, "method-not-allowed")
 
 
 def test_the_api_describes_itself(client: httpx.Client) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from litestar.exceptions import MethodNotAllowedException
+from litestar.exceptions import HTTPException, InternalServerException, MethodNotAllowedException
 
 from marquee import errors
 from marquee.api import problems
@@ -71,12 +71,17 @@ def test_503_says_when_to_come_again() -> None:
     assert response.headers["Retry-After"] == str(problems.RETRY_AFTER_S)
 
 
-@pytest.mark.parametrize("error", [errors.EngineRejectedError("secret"), RuntimeError("secret")])
+@pytest.mark.parametrize(
+    "error",
+    [errors.EngineRejectedError("secret"), RuntimeError("secret"), InternalServerException("secret")],
+)
 def test_what_is_our_fault_is_logged_and_not_shown(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     if isinstance(error, errors.MarqueeError):
         response = respond_to_error(None, error)  # type: ignore[arg-type]
+    elif isinstance(error, HTTPException):
+        response = respond_to_http(None, error)  # type: ignore[arg-type]
     else:
         response = respond_to_unexpected(None, error)  # type: ignore[arg-type]
     assert response.status_code == 500

@@ -73,7 +73,15 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             health.live,
             health.ready,
             health.status,
-            create_static_files_router(path="/static", directories=[STATIC], include_in_schema=False),
+            create_static_files_router(
+                path="/static",
+                directories=[STATIC],
+                include_in_schema=False,
+                exception_handlers={
+                    HTTPException: problems.respond_to_missing_file,
+                    ValueError: problems.respond_to_missing_file,
+                },
+            ),
         ],
         dependencies={
             "cluster": Provide(lambda: cluster, sync_to_thread=False),

@@ -20,11 +20,13 @@ def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
     """Return the pairs of the query string, empty values included.
 
     Raises:
-        RequestError: the query string holds too many pairs.
+        RequestError: the query string holds too many pairs, or bytes that are no UTF-8.
     """
     text = request.scope["query_string"].decode("latin-1")
     try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
+    except UnicodeDecodeError as error:
+        raise RequestError({"query string": "is not UTF-8, percent-encoded"}) from error
     except ValueError as error:
         raise RequestError({"query string": f"holds more than {MAX_PARAMETERS} parameters"}) from error
 

@@ -78,11 +78,19 @@ def respond_to_error(_: Request[Any, Any, Any], error: errors.MarqueeError) -> R
     return respond(kind, detail, parameters)
 
 
-def respond_to_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Answer what the framework refuses: an unknown path, a wrong method, an oversized body."""
+def respond_to_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what the framework refuses: an unknown path, a wrong method, an oversized body; its faults are ours."""
     status = HTTPStatus(error.status_code)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return respond_to_unexpected(request, error)
     name = status.phrase.lower().replace(" ", "-")
     return respond(Kind(name, status.phrase, status), error.detail, headers=error.headers or {})
+
+
+def respond_to_missing_file(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
+    """Answer what the framework's file handler makes of a path that is no file's: its texts name our folders,
+    and a name that no file can have (too long, with a null byte) is an exception to it."""
+    return respond(KINDS[errors.NotFoundError], "there is no such file")
 
 
 def respond_to_unexpected(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

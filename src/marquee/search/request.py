@@ -21,7 +21,8 @@ MAX_TOKENS = 12
 Query = Annotated[str, Meta(max_length=200, description="What was typed: a name, in any spelling.")]
 Limit = Annotated[int, Meta(ge=1, le=50, description="How many answers at most.")]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# A lone surrogate is a byte of a command line that was no UTF-8; it can't be encoded in an answer.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def _key(q: str) -> str:
@@ -38,7 +39,10 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...],
         Meta(max_length=10, description="Only people with one of these professions, `actor` say."),
     ] = ()
-    born: Annotated[int | None, Meta(description="Hint: the year of birth; bearers born then first.")] = None
+    born: Annotated[
+        Annotated[int, Meta(ge=0, le=9999)] | None,
+        Meta(description="Hint: the year of birth; bearers born then first."),
+    ] = None
     born_tolerance: Annotated[int, Meta(ge=0, le=100, description="Years by which `born` may be wrong.")] = 1
     title: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
