@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import io
 import logging
 import signal
 import sys
@@ -51,6 +53,12 @@ class _Commands(click.Group):
         except MarqueeError as error:
             terminal.show_error(str(error))
             ctx.exit(EXIT_FAILED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who read our output has seen enough: click ends in silence
+                raise
+            where = f": {error.filename}" if error.filename else ""
+            terminal.show_error(f"{error.strerror or error}{where}")
+            ctx.exit(EXIT_FAILED)
         except (KeyboardInterrupt, asyncio.CancelledError):
             ctx.exit(EXIT_INTERRUPTED)
 
@@ -73,6 +81,9 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter the terminal does not know must not end a command
+            stream.reconfigure(errors="replace")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # What went wrong with the engine is told by our own errors; the client's log repeats it with traces.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)

@@ -103,6 +103,7 @@ def test_status(environ: dict[str, str], own_environ: dict[str, str], sample: st
     [
         (["search", ""], "holds no letter"),
         (["search", "🎬"], "holds no letter"),
+        (["search", "ja\udcffke", "--json"], "control character"),
         (["search", "x" * 201], "length <= 200"),
         (["search", "jake", "--limit", "0"], ">= 1"),
         (["search", "jake", "--limit", "ten"], "expected `int`"),
@@ -131,7 +132,32 @@ def test_an_unknown_setting_is_a_warning(environ: dict[str, str]) -> None:
 def test_an_engine_that_is_away(environ: dict[str, str]) -> None:
     away = {**environ, "MARQUEE_ELASTICSEARCH_URL": "http://127.0.0.1:9"}
     assert "cannot be reached" in error_line(run(away, "search", "jake", code=1))
-    assert "unreachable" in run(away, "status", code=1).stdout
+    status = run(away, "status", code=1)
+    assert "unreachable" in status.stdout
+    assert "none is live" not in status.stdout, "nobody knows"
+    assert "cannot be reached" in status.stderr
+
+
+def test_a_terminal_that_does_not_know_the_letters(environ: dict[str, str]) -> None:
+    ascii_only = {**environ, "PYTHONIOENCODING": "ascii"}
+    assert "Ren?e Zellweger" in run(ascii_only, "search", "rene zelweger", "--limit", "1").stdout
+
+
+def test_a_home_that_is_none_is_one_line(own_environ: dict[str, str], folder: Path) -> None:
+    file = folder / "name.basics.tsv"
+    done = run({**own_environ, "MARQUEE_HOME": str(file)}, "reindex", "--data", str(folder), code=1)
+    assert f"Not a directory: {file}" in error_line(done)
+
+
+def test_output_that_cannot_be_written(environ: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "marquee", "suggest", "jake"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=environ, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_reindex_builds_then_has_nothing_to_do(own_environ: dict[str, str], folder: Path) -> None:

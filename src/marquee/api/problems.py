@@ -79,7 +79,7 @@ def respond_to_error(_: Request[Any, Any, Any], error: errors.MarqueeError) -> R
 
 
 def respond_to_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Answer what the framework refuses: an unknown path, a wrong method, an oversized body; its faults are ours."""
+    """Answer what the framework refuses: an unknown path, a wrong method; its faults are ours."""
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return respond_to_unexpected(request, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from marquee.engine.generations import Generation, SourceMeta
 from marquee.errors import EngineError
 
 MAX_DATA_AGE_S = 24 * 3600
+
+_log = logging.getLogger("marquee.reindex")
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +63,8 @@ async def read_status(cluster: Cluster, prefix: str) -> Status:
     try:
         engine = EngineStatus(version=await cluster.version(), status=await cluster.health())
         live = await generations.find_live(cluster, prefix)
-    except EngineError:
+    except EngineError as error:
+        _log.warning("%s", error)
         return _describe(None, EngineStatus(version=None, status="unreachable"))
     return _describe(live, engine)
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from marquee.catalog.sources import IMDB_ATTRIBUTION
 from marquee.engine.mappings import Kind
-
-if TYPE_CHECKING:  # the pipeline brings Polars with it, which a search does without
-    pass
 
 # Answers go to standard output, everything about how they came to be to standard error.
 OUT = Console()

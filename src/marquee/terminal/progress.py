@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -21,9 +19,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-if TYPE_CHECKING:  # the pipeline brings Polars with it, which a search does without
-    pass
-
 from marquee.terminal.console import ERR
 
 
@@ -32,10 +27,10 @@ class _CountColumn(ProgressColumn):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows, self._bytes = MofNCompleteColumn(), DownloadColumn()
+        self._bytes = DownloadColumn()
 
     def render(self, task: Task) -> Text:
-        if not task.completed and task.total is None:
+        if not task.fields["unit"] or (not task.completed and task.total is None):
             return Text()
         if task.fields["unit"] == "bytes":
             return self._bytes.render(task)
@@ -48,7 +43,7 @@ class _RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         rate = task.finished_speed or task.speed
-        if not rate:
+        if not rate or not task.fields["unit"]:
             return Text()
         if task.fields["unit"] == "bytes":
             return Text(f"{rate / 1e6:,.1f} MB/s", style="progress.data.speed")
@@ -105,7 +100,8 @@ class StageProgress:
         if self._task is None:
             return
         # Where the total was not known, what was done is all there was.
-        self._bars.update(self._task, total=self._done or 1, completed=self._done or 1)
+        unit = self._unit if self._done else ""
+        self._bars.update(self._task, total=self._done or 1, completed=self._done or 1, unit=unit)
         self._task = None
         if not self._console.is_terminal:
             took_s = time.monotonic() - self._began

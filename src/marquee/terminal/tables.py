@@ -16,11 +16,10 @@ from marquee.catalog.documents import KnownFor
 from marquee.engine.node import NodeStatus
 from marquee.reindex.status import FileSummary, Status
 from marquee.search.answer import Hit, SearchAnswer, SuggestAnswer
+from marquee.terminal.console import OUT
 
 if TYPE_CHECKING:  # the pipeline brings Polars with it, which a search does without
     from marquee.reindex.pipeline import Outcome
-
-from marquee.terminal.console import OUT
 
 
 def _format_years(birth: int | None, death: int | None) -> str:
@@ -117,7 +116,8 @@ def show_status(status: Status) -> None:
     table.add_column()
     mark = "[red]✗[/]" if status.degraded else "[green]✓[/]"
     table.add_row("engine", f"{mark} {status.engine.status} {status.engine.version or ''}")
-    table.add_row("generation", status.generation or "none is live: run `marquee reindex --sample`")
+    nothing = "none is live: run `marquee reindex --sample`" if status.engine.version else "unknown"
+    table.add_row("generation", status.generation or nothing)
     if status.source:
         published = f"published {status.source.published_at:%Y-%m-%d %H:%M}"
         table.add_row("source", f"{status.source.kind}, {published}")
