@@ -197,7 +197,7 @@ def test_nothing_to_search_for(client: httpx.Client, question: str, q: str) -> N
     "q",
     [
         "a", "de la", "50", 'name:* OR "', "مريم", "x " * 90, "Zo\u0308e\u0301\u0301", "jake\u200bgyl",
-        "jake " * 20, "' OR 1=1 --", "\ttom\n",
+        "jake " * 20, "' OR 1=1 --", "\ttom\n", "\U0002b49a" * 200,
     ],
 )  # fmt: skip
 def test_odd_queries_are_answered(client: httpx.Client, q: str) -> None:

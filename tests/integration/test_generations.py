@@ -52,6 +52,13 @@ async def build(cluster: Cluster, prefix: str, generation: str, *names: str) -> 
     await generations.complete(cluster, prefix, generation, meta(len(names)), replicas=0)
 
 
+async def test_a_refused_search_says_why(cluster: Cluster, prefix: str) -> None:
+    await build(cluster, prefix, FIRST)
+    index = generations.index_name(prefix, "actors", FIRST)
+    with pytest.raises(EngineRejectedError, match="Result window is too large"):
+        await cluster.search_many([(index, {"size": 10_001})])
+
+
 async def test_an_index_that_was_deleted_under_its_build_is_not_completed(
     cluster: Cluster, prefix: str
 ) -> None:

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from marquee.errors import EmptyQueryError, RequestError
-from marquee.search.request import MAX_TOKENS, IdRequest, SearchRequest, SuggestRequest, check_id, parse
+from marquee.search.request import (
+    MAX_LETTERS,
+    MAX_TOKENS,
+    IdRequest,
+    SearchRequest,
+    SuggestRequest,
+    check_id,
+    parse,
+)
 
 
 def test_a_full_request() -> None:
@@ -70,6 +78,10 @@ def test_nothing_searchable(q: str) -> None:
 
 def test_a_hundred_words_become_a_dozen() -> None:
     assert parse(SearchRequest, [("q", "x " * 100)]).key.split() == ["x"] * MAX_TOKENS
+
+
+def test_signs_that_are_spelt_with_many_letters() -> None:
+    assert len(parse(SuggestRequest, [("q", "\U0002b49a" * 200)]).key) == MAX_LETTERS
 
 
 def test_an_id_request_takes_no_parameters() -> None:

@@ -252,8 +252,10 @@ def _translate(error: ApiError) -> EngineError:
 
 def _classify(status: int, error: Any) -> EngineError:
     """Turn a status and Elasticsearch's error object into one of ours, keeping its reason."""
-    detail = error if isinstance(error, dict) else {"reason": str(error)}
-    kind, reason = str(detail.get("type", "")), str(detail.get("reason", ""))[:300]
+    detail: Json = error if isinstance(error, dict) else {"reason": str(error)}
+    # "all shards failed" says less than why.
+    cause: Json = (detail.get("root_cause") or [detail.get("caused_by") or detail])[0]
+    kind, reason = str(detail.get("type", "")), str(cause.get("reason", ""))[:300]
     # Asked for an alias by name, the engine's error is a mere text: "alias [marquee-actors] missing".
     if kind == "index_not_found_exception" or (status == 404 and reason.startswith("alias [")):
         return EngineNotReadyError("no generation is live yet: run `marquee reindex`")

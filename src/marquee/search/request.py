@@ -21,12 +21,15 @@ MAX_TOKENS = 12
 Query = Annotated[str, Meta(max_length=200, description="What was typed: a name, in any spelling.")]
 Limit = Annotated[int, Meta(ge=1, le=50, description="How many answers at most.")]
 
+MAX_LETTERS = 200
+"""Letters of a key that count: some signs are spelt with 17, and the engine takes no prefix of a thousand."""
+
 # A lone surrogate is a byte of a command line that was no UTF-8; it can't be encoded in an answer.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def _key(q: str) -> str:
-    return " ".join(normalise(q).split()[:MAX_TOKENS])
+    return " ".join(normalise(q)[:MAX_LETTERS].split()[:MAX_TOKENS])
 
 
 class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
