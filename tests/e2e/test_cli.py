@@ -252,6 +252,25 @@ def test_an_interrupted_reindex_leaves_nothing(own_environ: dict[str, str], star
     assert not work.exists() or os.listdir(work) == []  # noqa: PTH208
 
 
+def test_a_killed_reindex_leaves_nothing_after_the_next(
+    own_environ: dict[str, str], endpoint: Endpoint, folder: Path, started: list[Up]
+) -> None:
+    indexes = f"{endpoint.urls[0]}/{own_environ['MARQUEE_INDEX_PREFIX']}-*"
+    auth = (endpoint.username, endpoint.password) if endpoint.username else None
+    work = Path(own_environ["MARQUEE_HOME"]) / "work"
+    started.append(Up(own_environ, "--sample"))
+    deadline = time.monotonic() + 60
+    while not httpx.get(indexes, auth=auth).json():
+        assert time.monotonic() < deadline, "nothing was begun"
+        time.sleep(0.05)
+    started[0].process.kill()
+    started[0].process.wait()
+    assert list(work.iterdir())
+    built = json.loads(run(own_environ, "reindex", "--data", str(folder), "--json").stdout)
+    assert all(built["generation"] in name for name in httpx.get(indexes, auth=auth).json())
+    assert not list(work.iterdir())
+
+
 def test_the_wheel_holds_all_it_needs(environ: dict[str, str], tmp_path: Path) -> None:
     root = README.parent
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]

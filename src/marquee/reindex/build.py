@@ -20,6 +20,7 @@ from marquee.engine.loading import load
 from marquee.engine.mappings import KINDS, Kind
 from marquee.errors import EngineConflictError, EngineError
 from marquee.progress import Progress
+from marquee.reindex.workspace import Workspace
 from marquee.settings import Settings
 
 # Each conflict is a build that began in the same moment; more than a few are another trouble.
@@ -77,10 +78,15 @@ class Build:
     """One build, from a source to a loaded generation that is neither checked nor swapped in."""
 
     def __init__(
-        self, settings: Settings, cluster: Cluster, source: Source, work: Path, progress: Progress
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        source: Source,
+        workspace: Workspace,
+        progress: Progress,
     ) -> None:
         self._settings, self._cluster, self._source = settings, cluster, source
-        self._work, self._progress = work, progress
+        self._workspace, self._progress = workspace, progress
         self._feeds = {kind: _Feed() for kind in KINDS}
         self._generation: str | None = None
         self._creation = asyncio.Lock()
@@ -123,7 +129,9 @@ class Build:
             loop.call_soon_threadsafe(self._has_rows.set)
 
         progress = _Stoppable(self._progress)
-        work = asyncio.to_thread(assemble, self._source.folder, self._settings, self._work, progress, pass_on)
+        work = asyncio.to_thread(
+            assemble, self._source.folder, self._settings, self._workspace.folder / "rows", progress, pass_on
+        )
         thread = asyncio.create_task(work)
         try:
             assembly = await asyncio.shield(thread)
@@ -155,12 +163,12 @@ class Build:
         """Create the indexes, once, when the first rows are there: a damaged source never gets so far."""
         async with self._creation:
             if self._generation is None:
-                self._generation = await create(self._cluster, self._settings)
+                self._generation = await create(self._cluster, self._settings, self._workspace)
             return self._generation
 
 
-async def create(cluster: Cluster, settings: Settings) -> str:
-    """Create the indexes of a new generation and return its id.
+async def create(cluster: Cluster, settings: Settings, workspace: Workspace) -> str:
+    """Create the indexes of a new generation, noted in the workspace, and return its id.
 
     Builds that begin in one second choose the same id: the later must not discard what is the other's.
 
@@ -169,6 +177,7 @@ async def create(cluster: Cluster, settings: Settings) -> str:
     """
     for attempt in range(MAX_CONFLICTS + 1):
         generation = generations.new_id(await generations.list_generations(cluster, settings.index_prefix))
+        workspace.note(settings.index_prefix, generation)
         try:
             await generations.create(cluster, settings.index_prefix, generation, settings.shards)
         except EngineConflictError:

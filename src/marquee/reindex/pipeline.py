@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,11 +19,12 @@ from marquee.engine.cluster import Cluster
 from marquee.engine.generations import BuildMeta, Generation, SourceMeta
 from marquee.engine.mappings import MAPPING_VERSION, Kind
 from marquee.progress import Progress
-from marquee.reindex.build import Build
+from marquee.reindex.build import Build, discard
 from marquee.reindex.gate import check_rejects
+from marquee.reindex.workspace import Workspace, find_abandoned
 from marquee.settings import Settings
 
-# An incomplete generation older than this is what a crash left, not a build that still runs.
+# An incomplete generation older than this is what a crash on another machine left, not a build that runs.
 MAX_BUILD_TIME = timedelta(hours=24)
 
 
@@ -83,8 +83,9 @@ async def reindex(
     if current is not None and not force:
         await _confirm(cluster, prefix, live, source)
         return current
-    work = await asyncio.to_thread(_make_work_folder, settings.home)
-    build = Build(settings, cluster, source, work, progress)
+    await _sweep(settings, cluster)
+    workspace = await asyncio.to_thread(Workspace, settings.home)
+    build = Build(settings, cluster, source, workspace, progress)
     try:
         generation, assembly = await build.run()
         meta = _describe(source, basis, assembly, reason)
@@ -100,11 +101,19 @@ async def reindex(
             raise
         await asyncio.to_thread(_write_quality, settings, generation, meta)
     finally:
-        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        await asyncio.to_thread(workspace.close)
     await _prune(cluster, settings)
     return Outcome(
         generation=generation, built=True, counts=meta.counts, took_s=round(time.monotonic() - started, 2)
     )
+
+
+async def _sweep(settings: Settings, cluster: Cluster) -> None:
+    """Remove what killed runs on this machine left: their folders and their half-built generations."""
+    with find_abandoned(settings.home) as notes:
+        for note in notes:
+            if note.prefix == settings.index_prefix:
+                await discard(cluster, note.prefix, note.generation)
 
 
 def _describe(source: Source, basis: str, assembly: Assembly, reason: str) -> BuildMeta:
@@ -130,12 +139,6 @@ async def _confirm(cluster: Cluster, prefix: str, live: Generation | None, sourc
     await generations.write_meta(
         cluster, prefix, live.id, msgspec.structs.replace(live.meta, source=confirmed)
     )
-
-
-def _make_work_folder(home: Path) -> Path:
-    parent = home / "work"
-    parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="reindex-", dir=parent))
 
 
 def generation_folder(home: Path, generation: str) -> Path:

@@ -54,7 +54,8 @@ def ensure_running(layout: Layout, progress: Progress, heap_mb: int | None) -> S
     """
     state = read_state(layout)
     if state.supervisor is not None and state.supervisor.is_alive() and _may_join(layout, state):
-        progress.start("wait for Elasticsearch")
+        if state.phase == "starting":
+            progress.start("wait for Elasticsearch")
         try:
             timeout_s = BOOT_TIMEOUT_S if state.phase == "starting" else _JOIN_TIMEOUT_S
             return _await_ready(layout, state.launch, timeout_s)
