@@ -205,6 +205,17 @@ def test_odd_queries_are_answered(client: httpx.Client, q: str) -> None:
         assert client.get(f"/v1/actors/{question}", params={"q": q}).status_code == 200
 
 
+def test_head_is_get_without_a_body(client: httpx.Client) -> None:
+    for path in ("/", "/health/live", "/v1/actors/search?q=jake", "/v1/actors/nm1"):
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_a_url_of_40_kilobytes(client: httpx.Client) -> None:
+    problem(client.get("/v1/actors/search?q=" + "x" * 40_000), 414, "request-uri-too-long")
+
+
 def test_unknown_ids_and_paths_and_methods(client: httpx.Client) -> None:
     assert "nm99999999" in problem(client.get("/v1/actors/nm99999999"), 404, "not-found")["detail"]
     problem(client.get("/v1/titles/tt99999999"), 404, "not-found")

@@ -98,6 +98,29 @@ async def test_a_swap_moves_both_aliases_and_nothing_else(cluster: Cluster, pref
     await cluster.request("DELETE", f"/{neighbour}")
 
 
+async def test_a_swap_takes_the_aliases_from_whoever_has_them(cluster: Cluster, prefix: str) -> None:
+    for generation in (FIRST, SECOND):
+        await build(cluster, prefix, generation)
+        await cluster.request(
+            "PUT", f"/{generations.index_name(prefix, 'actors', generation)}/_alias/{prefix}-actors"
+        )
+    third = "v1-20260103t000000"
+    await build(cluster, prefix, third)
+    await generations.swap(cluster, prefix, third)
+    assert await generations.resolve(cluster, prefix) == third
+    assert [each.id for each in await generations.list_generations(cluster, prefix) if each.live] == [third]
+
+
+async def test_metadata_of_another_version_makes_a_generation_incomplete(
+    cluster: Cluster, prefix: str
+) -> None:
+    await build(cluster, prefix, FIRST)
+    index = generations.index_name(prefix, "actors", FIRST)
+    await cluster.request("PUT", f"/{index}/_mapping", body={"_meta": {"build": {"from": "the future"}}})
+    listed = (await generations.list_generations(cluster, prefix))[0]
+    assert (listed.complete, listed.meta) == (False, None)
+
+
 async def test_a_build_that_lost_documents_is_not_completed(cluster: Cluster, prefix: str) -> None:
     await generations.create(cluster, prefix, FIRST, shards=1)
     with pytest.raises(LoadError, match="holds 0 documents where 1 were sent"):

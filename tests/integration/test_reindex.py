@@ -31,7 +31,7 @@ from marquee.errors import (
 from marquee.progress import SILENT
 from marquee.reindex import build, pipeline
 from marquee.reindex.pipeline import reindex
-from marquee.reindex.status import read_status
+from marquee.reindex.status import DataAge, read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest
 from marquee.settings import Settings
@@ -339,7 +339,7 @@ async def test_the_quality_report_is_kept_with_its_generation(
 ) -> None:
     add_bad_people(folder, 2)
     made = await reindex(own, cluster, open_source(folder), SILENT, force=True)
-    path = pipeline.generation_folder(own.home, made.generation) / "quality.json"
+    path = pipeline.generation_folder(own, made.generation) / "quality.json"
     report = msgspec.json.decode(path.read_bytes())
     reject = report["names"]["rejects"]["malformed id"]
     assert (report["names"]["rows"], reject["count"], reject["examples"][0]["line"]) == (3, 2, 3)
@@ -378,6 +378,26 @@ async def test_imdb_is_fetched_built_and_confirmed(cluster: Cluster, imdb: tuple
     confirmed = (await read_status(cluster, own.index_prefix)).source
     assert confirmed is not None
     assert confirmed.confirmed_at > status.source.confirmed_at, "a 304 confirms the data"
+
+
+async def test_the_age_of_imdbs_data_is_read_now_and_then(
+    cluster: Cluster, imdb: tuple[Server, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, own = imdb
+    made = await reindex(own, cluster, await open_choice(Choice(kind="imdb"), own, SILENT), SILENT)
+    age = DataAge(cluster, own.index_prefix)
+    first = await age.measure(made.generation)
+    assert first is not None
+    assert 0 <= first < 60
+
+    async def fail(*_: object, **__: object) -> None:
+        raise EngineError("asked again")
+
+    monkeypatch.setattr(generations, "read_meta", fail)
+    assert await age.measure(made.generation) in (first, first + 1), "the engine is not asked again so soon"
+    monkeypatch.setattr(DataAge, "READ_EVERY_S", 0.0)
+    assert await age.measure(made.generation) is not None, "an engine that is away does not make it unknown"
+    assert await age.measure("v1-20200101t000000") is None
 
 
 async def test_a_source_that_fails_falls_back_and_does_not_confirm(

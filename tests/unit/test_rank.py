@@ -103,3 +103,7 @@ def test_did_you_mean_only_where_something_was_mistyped_and_something_is_near() 
     assert proposal("gyllenhaal") is None
     assert proposal("zzz xxx") is None
     assert propose([]) is None
+
+
+def test_a_name_of_symbols_is_never_meant() -> None:
+    assert rank_actors("jake", [(actor("★"), ())], Hints())[0].score == 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.params import Parameter
 
-from marquee.api.answers import respond
+from marquee.api.answers import Answers
 from marquee.api.operation import operation_for, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import ActorAnswer, CreditsAnswer, SearchAnswer, SuggestAnswer
@@ -26,11 +25,9 @@ AnyRequest = Request[Any, Any, Any]
     tags=["actors"],
     responses=data_of(SearchAnswer) | PROBLEMS,
 )
-async def search_actors(request: AnyRequest, lookup: Lookup) -> Response[Any]:
+async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
     """Return ranked hits for a name in any spelling."""
-    started = time.perf_counter()
-    answer = await lookup.search(parse(SearchRequest, query_pairs(request)))
-    return respond(request, answer, started)
+    return await answers.send(request, lookup.search(parse(SearchRequest, query_pairs(request))))
 
 
 @get(
@@ -41,11 +38,9 @@ async def search_actors(request: AnyRequest, lookup: Lookup) -> Response[Any]:
     tags=["actors"],
     responses=data_of(SuggestAnswer) | PROBLEMS,
 )
-async def suggest_actors(request: AnyRequest, lookup: Lookup) -> Response[Any]:
+async def suggest_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
     """Return the people whose names may become what is being typed."""
-    started = time.perf_counter()
-    answer = await lookup.suggest(parse(SuggestRequest, query_pairs(request)))
-    return respond(request, answer, started)
+    return await answers.send(request, lookup.suggest(parse(SuggestRequest, query_pairs(request))))
 
 
 @get(
@@ -58,12 +53,12 @@ async def suggest_actors(request: AnyRequest, lookup: Lookup) -> Response[Any]:
 async def get_actor(
     request: AnyRequest,
     lookup: Lookup,
+    answers: Answers,
     nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
 ) -> Response[Any]:
     """Return a person by id."""
-    started = time.perf_counter()
     parse(IdRequest, query_pairs(request))
-    return respond(request, await lookup.find_actor(check_id("nconst", nconst)), started)
+    return await answers.send(request, lookup.find_actor(check_id("nconst", nconst)))
 
 
 @get(
@@ -77,9 +72,9 @@ async def get_actor(
 async def get_credits(
     request: AnyRequest,
     lookup: Lookup,
+    answers: Answers,
     nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
 ) -> Response[Any]:
     """Return a page of somebody's credits; at most 200 are kept, the newest."""
-    started = time.perf_counter()
     asked = parse(CreditsRequest, query_pairs(request))
-    return respond(request, await lookup.find_credits(check_id("nconst", nconst), asked), started)
+    return await answers.send(request, lookup.find_credits(check_id("nconst", nconst), asked))

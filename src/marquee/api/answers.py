@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 import msgspec
 from litestar import Request, Response
+
+from marquee.reindex.status import DataAge
 
 # Suggestions and hits change at a swap, once a day; a minute old is as good as new, and saves a widget's
 # repeated keystrokes.
@@ -22,15 +25,25 @@ class Answer(Protocol):
         """The generation's id."""
 
 
-def respond(request: Request[Any, Any, Any], answer: Answer, started: float) -> Response[Any]:
-    """Send an answer, with the generation it came from and the time since `started` (perf_counter)."""
-    took_ms = (time.perf_counter() - started) * 1000
-    question = request.scope["path"].encode() + b"?" + request.scope["query_string"]
-    headers = {
-        "Marquee-Generation": answer.generation,
-        "Server-Timing": f"total;dur={took_ms:.2f}",
-        # Weak: two answers to one question from one generation differ in took_ms alone.
-        "ETag": f'W/"{answer.generation}-{zlib.crc32(question):08x}"',
-        "Cache-Control": f"public, max-age={MAX_AGE_S}",
-    }
-    return Response(msgspec.json.encode(answer), media_type="application/json", headers=headers)
+class Answers:
+    """Sends answers, with what is known about where they come from."""
+
+    def __init__(self, data_age: DataAge) -> None:
+        self._data_age = data_age
+
+    async def send(self, request: Request[Any, Any, Any], work: Awaitable[Answer]) -> Response[Any]:
+        """Do the work and send its answer; raises what the work raises."""
+        started = time.perf_counter()
+        answer = await work
+        took_ms = (time.perf_counter() - started) * 1000
+        question = request.scope["path"].encode() + b"?" + request.scope["query_string"]
+        headers = {
+            "Marquee-Generation": answer.generation,
+            "Server-Timing": f"total;dur={took_ms:.2f}",
+            # Weak: two answers to one question from one generation differ in took_ms alone.
+            "ETag": f'W/"{answer.generation}-{zlib.crc32(question):08x}"',
+            "Cache-Control": f"public, max-age={MAX_AGE_S}",
+        }
+        if (age_s := await self._data_age.measure(answer.generation)) is not None:
+            headers["Marquee-Data-Age"] = str(age_s)
+        return Response(msgspec.json.encode(answer), media_type="application/json", headers=headers)

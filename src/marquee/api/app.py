@@ -18,12 +18,16 @@ from litestar.static_files import create_static_files_router
 
 from marquee import __version__
 from marquee.api import actors, health, problems, titles
+from marquee.api.answers import Answers
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.errors import MarqueeError
+from marquee.reindex.status import DataAge
 from marquee.search.lookup import Lookup
 from marquee.settings import Settings
 
 STATIC = Path(str(files("marquee.api"))) / "static"
+
+MAX_URL_BYTES = 32 << 10
 
 DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
 
@@ -49,10 +53,17 @@ async def favicon() -> Response[bytes]:
     return Response((STATIC / "favicon.svg").read_bytes(), media_type="image/svg+xml")
 
 
+async def refuse_long_urls(request: Request[Any, Any, Any]) -> None:
+    """Answer 414 to an URL that no honest client sends; the server itself gives up at 64 KB."""
+    if len(request.scope["raw_path"]) + len(request.scope["query_string"]) > MAX_URL_BYTES:
+        raise HTTPException(status_code=414, detail=f"the URL is longer than {MAX_URL_BYTES} bytes")
+
+
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     """Build the service for one engine; it connects when it starts and needs no engine to start."""
     cluster = Cluster(endpoint)
     lookup = Lookup(cluster, settings.index_prefix)
+    answers = Answers(DataAge(cluster, settings.index_prefix))
 
     @asynccontextmanager
     async def open_cluster(_: Litestar) -> AsyncGenerator[None]:
@@ -85,6 +96,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         ],
         dependencies={
             "cluster": Provide(lambda: cluster, sync_to_thread=False),
+            "answers": Provide(lambda: answers, sync_to_thread=False),
             "lookup": Provide(lambda: lookup, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
         },
@@ -93,6 +105,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             HTTPException: problems.respond_to_http,
             Exception: problems.respond_to_unexpected,
         },
+        before_request=refuse_long_urls,
         lifespan=[open_cluster],
         logging_config=None,
         openapi_config=OpenAPIConfig(

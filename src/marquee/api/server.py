@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from typing import Any
 
 import uvicorn
 
@@ -33,13 +34,24 @@ def bind(settings: Settings) -> socket.socket:
         ) from error
 
 
+def answer_head(app: Any) -> Any:
+    """Answer HEAD wherever GET is answered; the server leaves out the body by itself."""
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope.get("method") == "HEAD":
+            scope = {**scope, "method": "GET"}
+        await app(scope, receive, send)
+
+    return answer
+
+
 def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> None:
     """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt).
 
     Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
     """
     config = uvicorn.Config(
-        create_app(settings, endpoint),
+        answer_head(create_app(settings, endpoint)),
         # Its own start-up lines say less than ours.
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         # An access log would hold what people type.

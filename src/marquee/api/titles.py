@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.params import Parameter
 
-from marquee.api.answers import respond
+from marquee.api.answers import Answers
 from marquee.api.operation import operation_for, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import CastAnswer, TitleAnswer, TitleSearchAnswer
@@ -26,11 +25,10 @@ AnyRequest = Request[Any, Any, Any]
     tags=["titles"],
     responses=data_of(TitleSearchAnswer) | PROBLEMS,
 )
-async def search_titles(request: AnyRequest, lookup: Lookup) -> Response[Any]:
+async def search_titles(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
     """Return ranked titles for a title in any spelling; primary and original titles count."""
-    started = time.perf_counter()
-    answer = await lookup.search_titles(parse(TitleSearchRequest, query_pairs(request)))
-    return respond(request, answer, started)
+    asked = parse(TitleSearchRequest, query_pairs(request))
+    return await answers.send(request, lookup.search_titles(asked))
 
 
 @get(
@@ -43,12 +41,12 @@ async def search_titles(request: AnyRequest, lookup: Lookup) -> Response[Any]:
 async def get_title(
     request: AnyRequest,
     lookup: Lookup,
+    answers: Answers,
     tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
 ) -> Response[Any]:
     """Return a title by id."""
-    started = time.perf_counter()
     parse(IdRequest, query_pairs(request))
-    return respond(request, await lookup.find_title(check_id("tconst", tconst)), started)
+    return await answers.send(request, lookup.find_title(check_id("tconst", tconst)))
 
 
 @get(
@@ -61,9 +59,9 @@ async def get_title(
 async def get_cast(
     request: AnyRequest,
     lookup: Lookup,
+    answers: Answers,
     tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
 ) -> Response[Any]:
     """Return a title's cast; at most 50 are kept."""
-    started = time.perf_counter()
     parse(IdRequest, query_pairs(request))
-    return respond(request, await lookup.find_cast(check_id("tconst", tconst)), started)
+    return await answers.send(request, lookup.find_cast(check_id("tconst", tconst)))

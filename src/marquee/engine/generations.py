@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from marquee.engine.cluster import Cluster
+from marquee.engine.cluster import ADMIN_TIMEOUT_S, SEARCH_TIMEOUT_S, Cluster
 from marquee.engine.mappings import KINDS, MAPPING_VERSION, Kind, read_mapping
 from marquee.errors import EngineNotReadyError, LoadError
 
@@ -147,16 +147,11 @@ async def write_meta(cluster: Cluster, prefix: str, generation: str, meta: Build
     await cluster.request("PUT", path, body={"_meta": recorded})
 
 
-async def list_generations(cluster: Cluster, prefix: str) -> list[Generation]:
+async def list_generations(
+    cluster: Cluster, prefix: str, timeout_s: float = ADMIN_TIMEOUT_S
+) -> list[Generation]:
     """Return all generations of this prefix, newest first."""
-    pattern = ",".join(f"{prefix}-{kind}-v*" for kind in KINDS)
-    params = {
-        "filter_path": "*.aliases,*.mappings._meta",
-        "allow_no_indices": "true",
-        "expand_wildcards": "open",
-        "features": "aliases,mappings",
-    }
-    indexes: dict[str, Any] = await cluster.request("GET", f"/{pattern}", params=params)
+    indexes = await _list_indexes(cluster, prefix, timeout_s)
     kinds_of: dict[str, set[Kind]] = {}
     for index in indexes:
         if parsed := parse_index_name(prefix, index):
@@ -167,23 +162,54 @@ async def list_generations(cluster: Cluster, prefix: str) -> list[Generation]:
     ]
 
 
+async def _list_indexes(cluster: Cluster, prefix: str, timeout_s: float) -> dict[str, Any]:
+    """Return aliases and metadata of every index whose name begins like one of ours."""
+    pattern = ",".join(f"{prefix}-{kind}-v*" for kind in KINDS)
+    params = {
+        "filter_path": "*.aliases,*.mappings._meta",
+        "allow_no_indices": "true",
+        "expand_wildcards": "open",
+        "features": "aliases,mappings",
+    }
+    found: dict[str, Any] = await cluster.request("GET", f"/{pattern}", params=params, timeout_s=timeout_s)
+    return found
+
+
 def _describe(prefix: str, generation: str, kinds: set[Kind], indexes: dict[str, Any]) -> Generation:
     def index(kind: Kind) -> dict[str, Any]:
         found: dict[str, Any] = indexes.get(index_name(prefix, kind, generation), {})
         return found
 
-    build = index("actors").get("mappings", {}).get("_meta", {}).get("build")
+    meta = _read_build(index("actors"))
     return Generation(
         id=generation,
         live=all(alias(prefix, kind) in index(kind).get("aliases", {}) for kind in KINDS),
-        complete=build is not None and kinds == set(KINDS),
-        meta=msgspec.convert(build, BuildMeta) if build else None,
+        complete=meta is not None and kinds == set(KINDS),
+        meta=meta,
     )
 
 
-async def find_live(cluster: Cluster, prefix: str) -> Generation | None:
+def _read_build(index: dict[str, Any]) -> BuildMeta | None:
+    """Return what an index's mapping says of its build; None for nothing, or what another version wrote."""
+    build = index.get("mappings", {}).get("_meta", {}).get("build")
+    try:
+        return msgspec.convert(build, BuildMeta) if build else None
+    except msgspec.ValidationError:
+        return None
+
+
+async def read_meta(cluster: Cluster, prefix: str, generation: str) -> BuildMeta | None:
+    """Return what a generation was built from; raises as `Cluster.request`."""
+    name = index_name(prefix, "actors", generation)
+    params = {"filter_path": "*.mappings._meta"}
+    found = await cluster.request("GET", f"/{name}/_mapping", params=params, timeout_s=SEARCH_TIMEOUT_S)
+    return _read_build(found.get(name, {}))
+
+
+async def find_live(cluster: Cluster, prefix: str, timeout_s: float = ADMIN_TIMEOUT_S) -> Generation | None:
     """Return the generation behind the aliases, None where there is none."""
-    return next((each for each in await list_generations(cluster, prefix) if each.live), None)
+    every = await list_generations(cluster, prefix, timeout_s)
+    return next((each for each in every if each.live), None)
 
 
 async def resolve(cluster: Cluster, prefix: str) -> str:
@@ -198,15 +224,14 @@ async def resolve(cluster: Cluster, prefix: str) -> str:
 
 async def swap(cluster: Cluster, prefix: str, generation: str) -> None:
     """Point both aliases at a generation, in one call: no reader sees a mixed or an empty set."""
+    # From every other generation, live or not: between the listing and the call another may have been swapped
+    # in. By full name: a wildcard in a removal also hits the indexes of longer prefixes.
     actions: list[dict[str, Any]] = []
-    for each in await list_generations(cluster, prefix):
-        if each.id != generation:
-            # By full name: a wildcard in a removal also hits the indexes of longer prefixes.
-            actions += [
-                {"remove": {"index": index_name(prefix, kind, each.id), "alias": alias(prefix, kind)}}
-                for kind in KINDS
-                if each.live
-            ]
+    for index in await _list_indexes(cluster, prefix, ADMIN_TIMEOUT_S):
+        parsed = parse_index_name(prefix, index)
+        if parsed and parsed[1] != generation:
+            removal = {"index": index, "alias": alias(prefix, parsed[0]), "must_exist": False}
+            actions.append({"remove": removal})
     actions += [
         {"add": {"index": index_name(prefix, kind, generation), "alias": alias(prefix, kind)}}
         for kind in KINDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import shutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,9 @@ from marquee.settings import Settings
 
 # An incomplete generation older than this is what a crash on another machine left, not a build that runs.
 MAX_BUILD_TIME = timedelta(hours=24)
+
+
+_log = logging.getLogger("marquee.reindex")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +103,11 @@ async def reindex(
         except BaseException:
             await asyncio.shield(build.discard())
             raise
-        await asyncio.to_thread(_write_quality, settings, generation, meta)
+        try:
+            await asyncio.to_thread(_write_quality, settings, generation, meta)
+        except OSError as error:
+            # The generation is live and holds the report as well; a full disk here makes no failure of it.
+            _log.warning("quality.json of %s cannot be written: %s", generation, error)
     finally:
         await asyncio.to_thread(workspace.close)
     await _prune(cluster, settings)
@@ -141,13 +149,13 @@ async def _confirm(cluster: Cluster, prefix: str, live: Generation | None, sourc
     )
 
 
-def generation_folder(home: Path, generation: str) -> Path:
+def generation_folder(settings: Settings, generation: str) -> Path:
     """Return the folder of what is kept of a generation outside the engine: its `quality.json`."""
-    return home / "generations" / generation
+    return settings.home / "generations" / settings.index_prefix / generation
 
 
 def _write_quality(settings: Settings, generation: str, meta: BuildMeta) -> None:
-    folder = generation_folder(settings.home, generation)
+    folder = generation_folder(settings, generation)
     folder.mkdir(parents=True, exist_ok=True)
     report = msgspec.json.format(msgspec.json.encode(meta.quality), indent=2)
     (folder / "quality.json").write_bytes(report + b"\n")
@@ -163,5 +171,5 @@ async def _prune(cluster: Cluster, settings: Settings) -> None:
         is_orphan = not each.complete and each.built_at < oldest
         if not each.live and (is_orphan or (each.complete and each.id not in kept)):
             await generations.delete(cluster, settings.index_prefix, each.id)
-            folder = generation_folder(settings.home, each.id)
+            folder = generation_folder(settings, each.id)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from marquee.engine import generations
-from marquee.engine.cluster import Cluster
-from marquee.engine.generations import Generation, SourceMeta
+from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
+from marquee.engine.generations import BuildMeta, Generation, SourceMeta
 from marquee.errors import EngineError
 
 MAX_DATA_AGE_S = 24 * 3600
@@ -58,11 +60,42 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """By file."""
 
 
+def measure_age(meta: BuildMeta | None) -> int | None:
+    """Return the seconds since the data were last known to match their source; None where they do not age."""
+    if meta is None or meta.source.kind != "imdb":
+        return None
+    return max(0, int((datetime.now(UTC) - meta.source.confirmed_at).total_seconds()))
+
+
+class DataAge:
+    """How old a generation's data are, asking the engine now and then only."""
+
+    READ_EVERY_S = 30.0
+
+    def __init__(self, cluster: Cluster, prefix: str) -> None:
+        self._cluster, self._prefix = cluster, prefix
+        self._generation = ""
+        self._meta: BuildMeta | None = None
+        self._read_at = 0.0
+
+    async def measure(self, generation: str) -> int | None:
+        """Return the age of a generation's data as `measure_age` does; None as well if it can't be read."""
+        now = time.monotonic()
+        if generation != self._generation or now - self._read_at > self.READ_EVERY_S:
+            if generation != self._generation:
+                self._meta = None
+            # Noted before the answer is there, so that one request asks and not all of a moment.
+            self._generation, self._read_at = generation, now
+            with contextlib.suppress(EngineError):
+                self._meta = await generations.read_meta(self._cluster, self._prefix, generation)
+        return measure_age(self._meta)
+
+
 async def read_status(cluster: Cluster, prefix: str) -> Status:
     """Ask the engine for the live generation and its health; an engine that is away is an answer, too."""
     try:
         engine = EngineStatus(version=await cluster.version(), status=await cluster.health())
-        live = await generations.find_live(cluster, prefix)
+        live = await generations.find_live(cluster, prefix, SEARCH_TIMEOUT_S)
     except EngineError as error:
         _log.warning("%s", error)
         return _describe(None, EngineStatus(version=None, status="unreachable"))
@@ -71,9 +104,7 @@ async def read_status(cluster: Cluster, prefix: str) -> Status:
 
 def _describe(live: Generation | None, engine: EngineStatus) -> Status:
     meta = live.meta if live else None
-    age_s = None
-    if meta and meta.source.kind == "imdb":
-        age_s = max(0, int((datetime.now(UTC) - meta.source.confirmed_at).total_seconds()))
+    age_s = measure_age(meta)
     fresh = live is not None and (age_s is None or age_s <= MAX_DATA_AGE_S)
     return Status(
         generation=live.id if live else None,

@@ -31,6 +31,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
 def fit(asked: list[str], bearing: list[str]) -> tuple[float, Match]:
     """Return the name score and how it came about, in the best of the ways to set the blanks."""
+    if not bearing:  # a name of symbols only: found by id, never meant by a query
+        return 0.0, Match(kind="fuzzy", edits=sum(map(len, asked)), matched=())
     best, found = -1.0, (asked, bearing, list[tuple[str, str, float]]())
     for discount, own, others in _set_blanks(asked, bearing):
         pairs = align(own, others)

@@ -142,9 +142,18 @@ def parse(kind: type[AnyRequest], pairs: Iterable[tuple[str, str]]) -> AnyReques
             values[name] = msgspec.convert(raw, field.type, strict=False)
         except msgspec.ValidationError as error:
             errors[name] = describe_violation(error)
+        else:
+            if _is_too_lax(values[name], raw):
+                errors[name] = "expected `int`"
     if errors:
         raise RequestError(errors)
     return check(kind(**values))
+
+
+def _is_too_lax(value: Any, raw: Any) -> bool:
+    """Say whether msgspec read more into a text than we do: "1e1" is no integer, and "null" is not none."""
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return value is None or (is_integer and not re.fullmatch("-?[0-9]+", raw))
 
 
 def check(request: AnyRequest) -> AnyRequest:

@@ -28,5 +28,4 @@ def rank_titles(key: str, candidates: Iterable[Title]) -> list[tuple[float, Titl
 
 
 def _score(key: str, title: str) -> float:
-    bearing = names.normalise(title).split()
-    return fit(key.split(), bearing)[0] if bearing else 0.0
+    return fit(key.split(), names.normalise(title).split())[0]
