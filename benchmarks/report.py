@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.completion import Completion
@@ -100,7 +101,7 @@ def print_failures(failed: Sequence[Judged]) -> None:
     for each in failed:
         name, score = (each.first.name, f"{each.first.score:.2f}") if each.first else ("nobody", "")
         rank = str(each.rank) if each.rank else "none"
-        table.add_row(each.query.query, each.query.correct_name, rank, name, score)
+        table.add_row(escape(each.query.query), escape(each.query.correct_name), rank, escape(name), score)
     OUT.print(table, "")
 
 
