@@ -15,6 +15,7 @@ import pytest
 from marquee.catalog import assemble as assemble_module
 from marquee.catalog import quality as quality_module
 from marquee.catalog.assemble import Assembly, assemble
+from marquee.catalog.documents import CastEntry, Credit, read_entries
 from marquee.catalog.encoding import encode_actors, encode_titles
 from marquee.catalog.files import TABLES
 from marquee.catalog.quality import FileQuality, Quality, expect_rows
@@ -88,6 +89,10 @@ def decode(chunks: Any) -> dict[str, Document]:
             identifier = msgspec.json.decode(action)["index"]["_id"]
             assert identifier not in documents
             documents[identifier] = msgspec.json.decode(document)
+            for field, entry in (("credits", Credit), ("cast", CastEntry)):
+                if field in documents[identifier]:
+                    entries = read_entries(entry, documents[identifier][field])
+                    documents[identifier][field] = msgspec.json.decode(msgspec.json.encode(entries))
     return documents
 
 

@@ -6,6 +6,8 @@ A document holds the struct's fields, and beside them the search keys (`name_key
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import msgspec
 
 
@@ -47,8 +49,9 @@ class Title(msgspec.Struct, frozen=True, kw_only=True):
     votes: int
 
 
-class Credit(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of a filmography."""
+class Credit(msgspec.Struct, frozen=True):
+    """One entry of a filmography. A document holds its values alone, as an array in this order: of 1.3 kB per
+    person the field names were 0.4."""
 
     tconst: str
     title: str
@@ -58,14 +61,23 @@ class Credit(msgspec.Struct, frozen=True, kw_only=True):
     characters: tuple[str, ...]
 
 
-class CastEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of a title's cast, crew included: `category` tells."""
+class CastEntry(msgspec.Struct, frozen=True):
+    """One entry of a title's cast, crew included: `category` tells. Stored like a `Credit`."""
 
     nconst: str
     name: str
     category: str | None
     characters: tuple[str, ...]
     ordering: int | None
+
+
+Entry = TypeVar("Entry", bound=msgspec.Struct)
+
+
+def read_entries(kind: type[Entry], rows: list[Any] | None) -> list[Entry]:
+    """Return stored arrays as what they stand for."""
+    names = fields_of(kind)
+    return [msgspec.convert(dict(zip(names, row, strict=True)), kind) for row in rows or []]
 
 
 def fields_of(struct: type[msgspec.Struct]) -> list[str]:

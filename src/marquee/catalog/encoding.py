@@ -14,16 +14,16 @@ ACTOR_COLUMNS = (
     "name_key", "name_joined", "name_grams", "name_sounds",
 )  # fmt: skip
 ACTOR_JSON_COLUMNS = ("known_for", "credits")
-"""Fields of an actor document whose column holds JSON text: lists of `KnownFor`, and of `Credit`, newest
-first. `credits` is stored, never searched."""
+"""Fields of an actor document whose column holds JSON text: lists of `KnownFor`, and of the values
+of `Credit`, newest first. `credits` is stored, never searched."""
 TITLE_COLUMNS = (
     "tconst", "title", "original_title", "title_type", "year", "end_year", "runtime_minutes", "genres",
     "rating", "votes", "title_key", "original_key", "popularity",
 )  # fmt: skip
 """Fields of a title document. `original_key` is null unless it differs from `title_key`."""
 TITLE_JSON_COLUMNS = ("cast",)
-"""Fields of a title document whose column holds JSON text: a list of `CastEntry` in billing order, stored,
-never searched."""
+"""Fields of a title document whose column holds JSON text: a list of the values of `CastEntry` in billing
+order, stored, never searched."""
 
 ROW_GROUP = 16_384
 """Rows per Parquet row group of the files encoded here: what is held in memory at once."""

@@ -17,9 +17,14 @@ def json_object(*fields: pl.Expr) -> pl.Expr:
     return pl.struct(*fields).struct.json_encode()
 
 
-def json_members(*fields: pl.Expr) -> pl.Expr:
-    """Return `"name":value,…` of columns, without the braces around it."""
-    return json_object(*fields).str.strip_prefix("{").str.strip_suffix("}")
+def json_values(*names: str) -> pl.Expr:
+    """Return `value,…` of columns: the inside of an array."""
+    encoded = (json_object(pl.col(name)) for name in names)
+    values = (
+        text.str.strip_prefix(f'{{"{name}":').str.strip_suffix("}")
+        for name, text in zip(names, encoded, strict=True)
+    )
+    return pl.concat_str(*values, separator=",")
 
 
 def json_list(items: str, of: str, rows: pl.DataFrame, most: int | None = None) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from marquee.catalog.json_text import json_list, json_members
+from marquee.catalog.json_text import json_list, json_values
 from marquee.catalog.quality import Quality, expect_rows
 from marquee.catalog.rows import text_of
 from marquee.catalog.rules import ACTING_PROFESSIONS, MOST_CREDITS, Rules, popularity
@@ -32,12 +32,12 @@ def name_credits(resolved: pl.DataFrame, people: pl.DataFrame, quality: Quality)
 
 def build_cast(named: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Return the cast entries (`CAST`) among the credits."""
-    member = people.select(
-        json_members(text_of(pl.col("nconst"), "nm").alias("nconst"), pl.col("name")).alias("member")
+    member = people.select(text_of(pl.col("nconst"), "nm").alias("id"), pl.col("name")).select(
+        json_values("id", "name").alias("member")
     )["member"]
     entry = pl.concat_str(
-        pl.lit("{"), pl.lit(member).gather(pl.col("person")), pl.lit(","), pl.col("role_json"),
-        pl.lit(',"ordering":'), pl.col("ordering").cast(pl.String).fill_null("null"), pl.lit("}"),
+        pl.lit("["), pl.lit(member).gather(pl.col("person")), pl.lit(","), pl.col("role_json"), pl.lit(","),
+        pl.col("ordering").cast(pl.String).fill_null("null"), pl.lit("]"),
     )  # fmt: skip
     return named.filter("in_cast").select("tconst", "ordering", "nconst", entry.alias("cast"))
 
@@ -99,7 +99,7 @@ def _list_credits(named: pl.DataFrame) -> pl.DataFrame:
     if len(named) and named["person"].max() < 2**20 and named["tconst"].max() < 2**31:  # type: ignore[operator]
         # nearly always all of it fits into one number, which sorts four times as fast as three
         order = [pl.col("person").cast(pl.Int64) * 2**43 + newest_first * 2**31 + pl.col("tconst")]
-    entry = pl.concat_str(pl.lit("{"), pl.col("title_json"), pl.lit(","), pl.col("role_json"), pl.lit("}"))
+    entry = pl.concat_str(pl.lit("["), pl.col("title_json"), pl.lit(","), pl.col("role_json"), pl.lit("]"))
     in_order = (
         named.select("person", "nconst", "year", "tconst", entry.alias("credits"))
         .sort(*order, maintain_order=True)  # of one title's the first in the file, which is by billing, first

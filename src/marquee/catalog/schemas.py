@@ -76,7 +76,7 @@ CREDIT = pl.Schema(
 )
 """A principal with its title's data. `votes`: what the title counts for the person; `is_acting`,
 `is_archive`: what its category says; `in_cast`: whether the title is indexed and so shows its cast;
-`title_json`, `role_json`: the members of a `documents.Credit`."""
+`title_json`, `role_json`: the values of a `documents.Credit`."""
 
 KNOWN_FOR = pl.Schema(
     {
@@ -91,4 +91,4 @@ KNOWN_FOR = pl.Schema(
 """A reference with its title's data; `known_for`: a `documents.KnownFor` as JSON."""
 
 CAST = pl.Schema({"tconst": _ID, "ordering": _SMALL, "nconst": _ID, "cast": _TEXT})
-"""A cast entry of an indexed title; `cast`: a `documents.CastEntry` as JSON."""
+"""A cast entry of an indexed title; `cast`: the values of a `documents.CastEntry` as JSON."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
-from marquee.catalog.json_text import json_list, json_members, json_object
+from marquee.catalog.json_text import json_list, json_object, json_values
 from marquee.catalog.quality import FileQuality, Quality, expect_rows
 from marquee.catalog.rows import text_of
 from marquee.catalog.rules import MOST_CAST, Rules, is_acting, is_archive, popularity
@@ -44,14 +46,19 @@ def resolve_credits(
     """Give each principal its title's data (`CREDIT`); count duplicates, orphans and adult titles."""
     file = quality.principals
     principals = _first_of_each(principals, ["tconst", "ordering", "nconst", "category"], file)
-    data = _title_data(rated, rules, json_members(*_TITLE_MEMBERS, pl.col("title_type")).alias("title_json"))
+    shown_titles = rated.with_columns(text_of(pl.col("tconst"), "tt").alias("id"))
+    title = shown_titles.select(json_values("id", "title", "year", "title_type").alias("title_json"))
+    data = _title_data(rated, rules, pl.lit(title["title_json"]).alias("title_json"))
     resolved = principals.join(data, on="tconst", how="inner", maintain_order="left")
     file.add(file.orphans, "title", principals.height - resolved.height)
     shown = resolved.filter(~pl.col("is_left_out"))
     file.add(file.left_out, "adult title", resolved.height - shown.height)
-    role = pl.concat_str(
-        json_members(pl.col("category")), pl.lit(',"characters":'), pl.col("characters").fill_null("[]")
+    # There are a dozen categories in 95 M rows: each is encoded once.
+    categories = shown["category"].drop_nulls().unique().to_list()
+    encoded = pl.col("category").replace_strict(
+        categories, [f"{json.dumps(each)}," for each in categories], return_dtype=pl.String
     )
+    role = pl.concat_str(encoded.fill_null("null,"), pl.col("characters").fill_null("[]"))
     return shown.with_columns(
         is_acting().alias("is_acting"), is_archive().alias("is_archive"), role.alias("role_json")
     ).select(CREDIT.names())
@@ -91,14 +98,14 @@ def build_titles(rated: pl.DataFrame, cast: pl.DataFrame) -> pl.DataFrame:
 _TITLE_MEMBERS = (text_of(pl.col("tconst"), "tt").alias("tconst"), pl.col("title"), pl.col("year"))
 
 
-def _title_data(rated: pl.DataFrame, rules: Rules, json: pl.Expr) -> pl.DataFrame:
+def _title_data(rated: pl.DataFrame, rules: Rules, data: pl.Expr) -> pl.DataFrame:
     return rated.select(
         "tconst",
         "year",
         pl.col("votes").fill_null(rules.votes_of_unrated),
         pl.col("is_indexed").alias("in_cast"),
         "is_left_out",
-        json,
+        data,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from marquee import names
-from marquee.catalog.documents import Actor, CastEntry, Credit, Title
+from marquee.catalog.documents import Actor, CastEntry, Credit, Title, read_entries
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.errors import EngineNotReadyError, NotFoundError, RequestError
@@ -116,7 +116,7 @@ class Lookup:
             if cursor is None:
                 raise
             raise RequestError({"cursor": "is outdated: begin again with the first page"}) from error
-        every = msgspec.convert(source.get("credits") or [], list[Credit])
+        every = read_entries(Credit, source.get("credits"))
         start = cursor.offset if cursor else 0
         end = start + request.limit
         following = encode_cursor(Cursor(generation, end)) if end < len(every) else None
@@ -130,9 +130,7 @@ class Lookup:
     async def find_cast(self, tconst: str) -> CastAnswer:
         """Return who is in a title, in billing order (50 at most); raises as `find_actor` does."""
         generation, source = await self._document(self._titles, tconst, ("cast",))
-        return CastAnswer(
-            generation=generation, cast=msgspec.convert(source.get("cast") or [], list[CastEntry])
-        )
+        return CastAnswer(generation=generation, cast=read_entries(CastEntry, source.get("cast")))
 
     async def search_titles(self, request: TitleSearchRequest) -> TitleSearchAnswer:
         """Find titles; raises as `search` does."""
