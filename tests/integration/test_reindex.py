@@ -17,7 +17,6 @@ import pytest
 from marquee.catalog import download
 from marquee.catalog.sources import Choice, open_choice, open_sample, open_source
 from marquee.engine import generations
-from marquee.engine import loading as loading_module
 from marquee.engine.cluster import Cluster
 from marquee.engine.mappings import KINDS
 from marquee.errors import (
@@ -233,7 +232,7 @@ async def test_refused_documents_fail_the_reindex(
     def encode(_: object) -> object:
         return iter([(b'{"index":{"_id":"nm1"}}\n{"unknown":1}\n', 1)])
 
-    monkeypatch.setitem(build._ENCODERS, "actors", encode)
+    monkeypatch.setattr(build, "encode_actors", encode)
     with pytest.raises(LoadError, match="strict_dynamic_mapping"):
         await reindex(own, cluster, open_source(folder), SILENT)
     assert await generations.list_generations(cluster, own.index_prefix) == []
@@ -257,60 +256,6 @@ async def test_an_interrupted_reindex_leaves_nothing(
         await task
     assert await generations.list_generations(cluster, own.index_prefix) == []
     assert list((own.home / "work").iterdir()) == []
-
-
-async def test_an_engine_that_fails_while_rows_are_assembled_ends_both(
-    cluster: Cluster, own: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def fail(*_: object, **__: object) -> int:
-        raise EngineError("injected")
-
-    class Slow:
-        """Progress that makes the assembly last."""
-
-        def start(self, *_: object) -> None:
-            pass
-
-        def advance(self, _: int) -> None:
-            time.sleep(0.2)
-
-        def finish(self) -> None:
-            pass
-
-    monkeypatch.setattr(build, "load", fail)
-    with pytest.raises(EngineError, match="injected"):
-        await asyncio.wait_for(reindex(own, cluster, open_sample(), Slow()), 20)
-    assert await generations.list_generations(cluster, own.index_prefix) == []
-    assert list((own.home / "work").iterdir()) == []
-
-
-async def test_rows_are_loaded_while_others_are_assembled(
-    cluster: Cluster, own: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loading = threading.Event()
-    real_load = loading_module.load
-
-    async def note_load(cluster_: Cluster, index: str, *rest: Any) -> int:
-        if "actors" in index:
-            loading.set()
-        return await real_load(cluster_, index, *rest)
-
-    class Waiting:
-        """Progress that holds the joins of casts up until people are being loaded."""
-
-        def start(self, stage: str, *_: object) -> None:
-            if stage == "joining casts":
-                assert loading.wait(30), "nothing is loaded before all is assembled"
-
-        def advance(self, _: int) -> None:
-            pass
-
-        def finish(self) -> None:
-            pass
-
-    monkeypatch.setattr(build, "load", note_load)
-    outcome = await reindex(own, cluster, open_sample(), Waiting())
-    assert outcome.counts == {"actors": 28_079, "titles": 35_250}
 
 
 def add_bad_people(folder: Path, count: int) -> None:

@@ -16,11 +16,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import polars as pl
@@ -39,13 +37,6 @@ from marquee.catalog.tables import read_table
 from marquee.errors import SourceDamagedError, SourceError
 from marquee.progress import SILENT, Progress
 from marquee.settings import Settings
-
-Kind = Literal["actors", "titles"]
-OnFile = Callable[[Kind, Path], None]
-
-
-def _ignore(kind: Kind, path: Path) -> None:
-    """Hear of a file and do nothing."""
 
 
 class Assembly(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +58,6 @@ def assemble(
     settings: Settings,
     work: Path,
     progress: Progress = SILENT,
-    on_file: OnFile = _ignore,
     this_year: int | None = None,
 ) -> Assembly:
     """Read, check and join the files in `folder` into actor and title rows.
@@ -78,8 +68,6 @@ def assemble(
         work: a folder for the result and, on the way, for up to as much temporary data as the files hold
             unpacked. Created if missing; what an earlier call left in it is removed.
         progress: is told each stage.
-        on_file: hears of each file of finished rows as soon as it can be read, in the order of the result;
-            called in this thread.
         this_year: calendar year that decides which years are credible; today's (UTC) by default.
 
     Raises:
@@ -94,7 +82,7 @@ def assemble(
         work.mkdir(parents=True, exist_ok=True)
         for leftover in (staging, work / "actors", work / "titles"):
             shutil.rmtree(leftover, ignore_errors=True)
-        run = _Run(paths, settings, work, progress, on_file, this_year or datetime.now(UTC).year)
+        run = _Run(paths, settings, work, progress, this_year or datetime.now(UTC).year)
         return run.assemble()
     except (OSError, pl.exceptions.ComputeError) as error:
         # Polars has no class for a full disk, only the system's words inside its own
@@ -116,14 +104,12 @@ class _Run:
         settings: Settings,
         work: Path,
         progress: Progress,
-        on_file: OnFile,
         this_year: int,
     ) -> None:
         self.paths = paths
         self.settings = settings
         self.work = work
         self.progress = progress
-        self.on_file = on_file
         self.this_year = this_year
         self.count = bucket_count(paths, settings.memory_limit_mb)
         self.quality = Quality(
@@ -232,9 +218,7 @@ class _Run:
     def join_people(self, rules: Rules) -> tuple[tuple[Path, ...], int]:
         """Write the actor rows; give cast entries their person's name."""
         self.progress.start("joining people", self.people.rows + self.credits.rows)
-        result = Result(
-            self.work / "actors", ACTOR_COLUMNS + ACTOR_JSON_COLUMNS, partial(self.on_file, "actors")
-        )
+        result = Result(self.work / "actors", ACTOR_COLUMNS + ACTOR_JSON_COLUMNS)
         for bucket in range(self.count):
             self.progress.advance(self._join_people_of(bucket, rules, result))
         self._settle(self.cast)
@@ -260,9 +244,7 @@ class _Run:
     def join_casts(self) -> tuple[tuple[Path, ...], int]:
         """Write the title rows."""
         self.progress.start("joining casts", self.rated.rows + self.cast.rows)
-        result = Result(
-            self.work / "titles", TITLE_COLUMNS + TITLE_JSON_COLUMNS, partial(self.on_file, "titles")
-        )
+        result = Result(self.work / "titles", TITLE_COLUMNS + TITLE_JSON_COLUMNS)
         for bucket in range(self.count):
             self.progress.advance(self._join_casts_of(bucket, result))
         self.progress.finish()

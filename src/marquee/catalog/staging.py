@@ -7,7 +7,6 @@ largest bucket instead of by the catalogue.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -89,10 +88,9 @@ class Buckets:
 
 
 class Result:
-    """Parquet files of finished rows, one per bucket that has any; `on_file` hears of each whole file."""
+    """Parquet files of finished rows, one per bucket that has any."""
 
-    def __init__(self, folder: Path, columns: tuple[str, ...], on_file: Callable[[Path], None]) -> None:
-        self._on_file = on_file
+    def __init__(self, folder: Path, columns: tuple[str, ...]) -> None:
         self.files: list[Path] = []
         self.rows = 0
         self._folder = folder
@@ -107,4 +105,3 @@ class Result:
         rows.select(self._columns).write_parquet(path, compression="lz4", row_group_size=ROW_GROUP)
         self.files.append(path)
         self.rows += rows.height
-        self._on_file(path)

@@ -20,7 +20,7 @@ from marquee.engine.cluster import Cluster
 from marquee.engine.generations import BuildMeta, Generation, SourceMeta
 from marquee.engine.mappings import MAPPING_VERSION, Kind
 from marquee.progress import Progress
-from marquee.reindex.build import Build, discard
+from marquee.reindex.build import assemble_rows, create, discard, load_documents
 from marquee.reindex.gate import check_rejects
 from marquee.reindex.workspace import Workspace, find_abandoned
 from marquee.settings import Settings
@@ -89,19 +89,20 @@ async def reindex(
         return current
     await _sweep(settings, cluster)
     workspace = await asyncio.to_thread(Workspace, settings.home)
-    build = Build(settings, cluster, source, workspace, progress)
     try:
-        generation, assembly = await build.run()
+        assembly = await assemble_rows(settings, source, workspace, progress)
+        if not force:
+            check_rejects(assembly.quality)
         meta = _describe(source, basis, assembly, reason)
+        generation = await create(cluster, settings, workspace)
         try:
-            if not force:
-                check_rejects(assembly.quality)
+            await load_documents(settings, cluster, assembly, generation, progress)
             progress.start("refresh and check")
             await generations.complete(cluster, prefix, generation, meta, replicas=settings.replicas)
             await generations.swap(cluster, prefix, generation)
             progress.finish()
         except BaseException:
-            await asyncio.shield(build.discard())
+            await asyncio.shield(discard(cluster, prefix, generation))
             raise
         try:
             await asyncio.to_thread(_write_quality, settings, generation, meta)
