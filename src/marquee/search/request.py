@@ -32,10 +32,20 @@ def _key(q: str) -> str:
     return " ".join(normalise(q)[:MAX_LETTERS].split()[:MAX_TOKENS])
 
 
-class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Search people by name, typos tolerated."""
+class _Typed(msgspec.Struct, frozen=True, kw_only=True):
+    """Any question that somebody typed."""
 
     q: Query
+
+    @property
+    def key(self) -> str:
+        """The normalised query, never empty, of MAX_TOKENS words at most."""
+        return _key(self.q)
+
+
+class SearchRequest(_Typed, frozen=True, kw_only=True):
+    """Search people by name, typos tolerated."""
+
     limit: Limit = 10
     offset: Annotated[int, Meta(ge=0, le=MAX_WINDOW, description="How many hits to skip.")] = 0
     profession: Annotated[
@@ -54,22 +64,11 @@ class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):
     min_score: Annotated[float, Meta(ge=0, le=1, description="Leave out hits below this score.")] = 0.0
     explain: Annotated[bool, Meta(description="Say of each hit why it stands where it stands.")] = False
 
-    @property
-    def key(self) -> str:
-        """The normalised query, never empty, of MAX_TOKENS words at most."""
-        return _key(self.q)
 
-
-class SuggestRequest(msgspec.Struct, frozen=True, kw_only=True):
+class SuggestRequest(_Typed, frozen=True, kw_only=True):
     """Complete a name while it is typed."""
 
-    q: Query
     limit: Limit = 8
-
-    @property
-    def key(self) -> str:
-        """The normalised query, never empty, of MAX_TOKENS words at most."""
-        return _key(self.q)
 
 
 class IdRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,16 +84,10 @@ class CreditsRequest(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class TitleSearchRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TitleSearchRequest(_Typed, frozen=True, kw_only=True):
     """Search titles, typos tolerated."""
 
-    q: Query
     limit: Limit = 10
-
-    @property
-    def key(self) -> str:
-        """The normalised query, never empty, of MAX_TOKENS words at most."""
-        return _key(self.q)
 
 
 AnyRequest = TypeVar(
