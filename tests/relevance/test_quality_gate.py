@@ -41,10 +41,10 @@ EVERY = 5
 COMPLETED_NAMES = 25
 
 # Measured when the floors were set, on this part of the set: recall@1 .947, @10 .983; right names @1 1.0 and
-# did_you_mean on none of them; 3.72 keystrokes, one slip .836, first letter .960. The room is for ties that two
-# builds of one sample break differently (a query is .0033). Without the fuzzy route recall@1 is .940, without
-# popularity .937, without grams .923. `python -m benchmarks.quality` measures the whole set. Who makes search
-# better raises the floors.
+# did_you_mean on none of them; 3.72 keystrokes, one slip .836, first letter .960. The room is for ties that
+# two builds of one sample break differently (a query is .0033). Without the fuzzy route recall@1 is .940,
+# without popularity .937, without grams .923. `python -m benchmarks.quality` measures the whole set. Who
+# makes search better raises the floors.
 
 
 def choose(path: Path) -> list[Query]:
