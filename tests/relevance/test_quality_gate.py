@@ -41,10 +41,10 @@ EVERY = 5
 COMPLETED_NAMES = 25
 
 # Measured when the floors were set, on this part of the set: recall@1 .947, @10 .983; right names @1 1.0 and
-# did_you_mean on none of them; 3.72 keystrokes, one slip .836, first letter .960. The room is three queries of
-# .0033 each, for ties: the requests of a bulk load arrive in any order, so two builds of one sample break them
-# differently. Without grams recall@1 is .923. `python -m benchmarks.quality` measures the whole set. Who makes
-# search better raises the floors.
+# did_you_mean on none of them; 3.72 keystrokes, one slip .836, first letter .960. The room is three queries
+# of .0033 each, for ties: the requests of a bulk load arrive in any order, so two builds of one sample break
+# them differently. Without grams recall@1 is .923. `python -m benchmarks.quality` measures the whole set. Who
+# makes search better raises the floors.
 
 
 def choose(path: Path) -> list[Query]:
