@@ -10,7 +10,7 @@ import io
 import logging
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -220,6 +220,17 @@ def _open_engine(settings: Settings) -> Iterator[Endpoint]:
         yield endpoint
 
 
+def _ask(settings: Settings, question: Callable[[Cluster], Coroutine[Any, Any, T]]) -> T:
+    """Put a question to the engine, starting it if need be."""
+
+    async def ask(endpoint: Endpoint) -> T:
+        async with Cluster(endpoint) as cluster:
+            return await question(cluster)
+
+    with _open_engine(settings) as endpoint:
+        return _run(ask(endpoint))
+
+
 @commands.command("reindex")
 @_source_options
 @click.option("--force", is_flag=True, help="Rebuild although nothing changed; pass the gate's limits.")
@@ -289,12 +300,7 @@ def search(
     request = parse(SearchRequest, pairs)
     settings = _read_settings()
 
-    async def ask(endpoint: Endpoint) -> Any:
-        async with Cluster(endpoint) as cluster:
-            return await Lookup(cluster, settings.index_prefix).search(request)
-
-    with _open_engine(settings) as endpoint:
-        answer = _run(ask(endpoint))
+    answer = _ask(settings, lambda cluster: Lookup(cluster, settings.index_prefix).search(request))
     if as_json:
         _print_json(answer)
     else:
@@ -310,12 +316,7 @@ def suggest(q: str, limit: str, as_json: bool) -> None:
     request = parse(SuggestRequest, [("q", q), ("limit", limit)])
     settings = _read_settings()
 
-    async def ask(endpoint: Endpoint) -> Any:
-        async with Cluster(endpoint) as cluster:
-            return await Lookup(cluster, settings.index_prefix).suggest(request)
-
-    with _open_engine(settings) as endpoint:
-        answer = _run(ask(endpoint))
+    answer = _ask(settings, lambda cluster: Lookup(cluster, settings.index_prefix).suggest(request))
     if as_json:
         _print_json(answer)
     else:
@@ -328,14 +329,9 @@ def status(as_json: bool) -> None:
     """Show engine, live generation and data age; exit code 0 when healthy and fresh."""
     settings = _read_settings()
 
-    async def ask(endpoint: Endpoint) -> Any:
-        async with Cluster(endpoint) as cluster:
-            return await read_status(cluster, settings.index_prefix)
-
     if not settings.elasticsearch_url and node.status(settings).state != "running":
         raise NodeError("the managed Elasticsearch is not running: `marquee up` or `marquee node start`")
-    with _open_engine(settings) as endpoint:
-        answer = _run(ask(endpoint))
+    answer = _ask(settings, lambda cluster: read_status(cluster, settings.index_prefix))
     if as_json:
         _print_json(answer)
     else:
