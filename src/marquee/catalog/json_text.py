@@ -17,14 +17,9 @@ def json_object(*fields: pl.Expr) -> pl.Expr:
     return pl.struct(*fields).struct.json_encode()
 
 
-def json_values(*names: str) -> pl.Expr:
-    """Return `value,…` of columns: the inside of an array."""
-    encoded = (json_object(pl.col(name)) for name in names)
-    values = (
-        text.str.strip_prefix(f'{{"{name}":').str.strip_suffix("}")
-        for name, text in zip(names, encoded, strict=True)
-    )
-    return pl.concat_str(*values, separator=",")
+def json_value(name: str) -> pl.Expr:
+    """Return a column as JSON."""
+    return json_object(pl.col(name)).str.strip_prefix(f'{{"{name}":').str.strip_suffix("}")
 
 
 def json_list(items: str, of: str, rows: pl.DataFrame, most: int | None = None) -> pl.DataFrame:
@@ -33,12 +28,13 @@ def json_list(items: str, of: str, rows: pl.DataFrame, most: int | None = None) 
     Args:
         items: the column with the items, each JSON; it becomes the array.
         of: what the rows are grouped by.
-        rows: in the order the arrays are to have; rows of one group may be apart.
+        rows: ordered by `of`, and within one value of it in the order the array is to have.
         most: items per array; what comes after them is left out.
     """
-    item = pl.col(items) if most is None else pl.col(items).head(most)
-    joined = rows.group_by(of, maintain_order=True).agg(item.str.join(","))
-    return joined.with_columns(pl.concat_str(pl.lit("["), pl.col(items), pl.lit("]")).alias(items))
+    # Sorted, groups are found without hashing; and lists are joined in a third of the time of groups.
+    lists = rows.select(pl.col(of).set_sorted(), items).group_by(of, maintain_order=True).agg(items)
+    listed = pl.col(items) if most is None else pl.col(items).list.head(most)
+    return lists.with_columns(pl.concat_str(pl.lit("["), listed.list.join(","), pl.lit("]")).alias(items))
 
 
 def json_document(plain: Sequence[str], ready: Sequence[str]) -> pl.Expr:

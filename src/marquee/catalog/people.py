@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from marquee.catalog.json_text import json_list, json_values
+from marquee.catalog.json_text import json_list, json_value
 from marquee.catalog.quality import Quality, expect_rows
 from marquee.catalog.rows import text_of
 from marquee.catalog.rules import ACTING_PROFESSIONS, MOST_CREDITS, Rules, popularity
@@ -32,9 +32,9 @@ def name_credits(resolved: pl.DataFrame, people: pl.DataFrame, quality: Quality)
 
 def build_cast(named: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Return the cast entries (`CAST`) among the credits."""
-    member = people.select(text_of(pl.col("nconst"), "nm").alias("id"), pl.col("name")).select(
-        json_values("id", "name").alias("member")
-    )["member"]
+    member = people.select(
+        pl.concat_str(pl.lit('"'), text_of(pl.col("nconst"), "nm"), pl.lit('",'), json_value("name"))
+    ).to_series()
     entry = pl.concat_str(
         pl.lit("["), pl.lit(member).gather(pl.col("person")), pl.lit(","), pl.col("role_json"), pl.lit(","),
         pl.col("ordering").cast(pl.String).fill_null("null"), pl.lit("]"),
@@ -60,19 +60,30 @@ def build_actors(
         quality.names.add(quality.names.left_out, "does not act", everyone - people.height)
         named = named.join(people, on="nconst", how="semi", maintain_order="left")
     quality.names.used += people.height
-    known_for = known_for.join(people, on=["nconst", "row"], how="semi", maintain_order="left")
-
-    credited = named.filter(~pl.col("is_archive")).select("nconst", "tconst", "votes")
-    credited = credited.unique(["nconst", "tconst"])
-    votes = (
-        pl.concat([credited, known_for.select("nconst", "tconst", "votes")])
-        .unique(["nconst", "tconst"])
-        .group_by("nconst")
-        .agg(pl.col("votes").sum())
+    known_for = (
+        known_for.join(people, on=["nconst", "row"], how="semi", maintain_order="left")
+        .sort("nconst", "position")
+        .unique(["nconst", "tconst"], keep="first", maintain_order=True)
     )
-    counts = credited.group_by("nconst").agg(pl.len().cast(pl.Int64).alias("credits_count"))
+    named = _newest_first(named)
+    # One title's credits of one person are neighbours now: to count it once takes no hashing of them all.
+    counted = named.filter(~pl.col("is_archive"))
+    counted = counted.filter(_differs("nconst") | _differs("tconst"))
+    known_alone = known_for.join(counted, on=["nconst", "tconst"], how="anti")
+    totals = (
+        pl.concat(
+            part.select("nconst", "votes", pl.lit(count, pl.Int64).alias("credits_count"))
+            for part, count in ((counted, 1), (known_alone, 0))
+        )
+        .group_by("nconst")
+        .agg(pl.col("votes", "credits_count").sum())
+    )
     actors = people
-    for part in (votes, counts, _list_credits(named), _list_known_for(known_for)):
+    for part in (
+        totals,
+        json_list("credits", "nconst", named, MOST_CREDITS),
+        json_list("known_for", "nconst", known_for),
+    ):
         actors = actors.join(part, on="nconst", how="left", maintain_order="left")
     expect_rows(actors, people.height, "people with credits")
     return actors.with_columns(
@@ -92,26 +103,24 @@ def _is_actor(named: pl.DataFrame) -> pl.Expr:
     return by_profession | pl.col("nconst").is_in(acting.implode())
 
 
-def _list_credits(named: pl.DataFrame) -> pl.DataFrame:
-    """Return each person's credits, newest first, those without a year last."""
+def _newest_first(named: pl.DataFrame) -> pl.DataFrame:
+    """Return the credits by person, each person's newest first, those without a year last.
+
+    `credits` is added, the values of each as a JSON array.
+    """
     newest_first = (4000 - pl.col("year")).fill_null(4095).cast(pl.Int64)
     order: list[pl.Expr] = [pl.col("person"), newest_first, pl.col("tconst")]
     if len(named) and named["person"].max() < 2**20 and named["tconst"].max() < 2**31:  # type: ignore[operator]
         # nearly always all of it fits into one number, which sorts four times as fast as three
         order = [pl.col("person").cast(pl.Int64) * 2**43 + newest_first * 2**31 + pl.col("tconst")]
     entry = pl.concat_str(pl.lit("["), pl.col("title_json"), pl.lit(","), pl.col("role_json"), pl.lit("]"))
-    in_order = (
-        named.select("person", "nconst", "year", "tconst", entry.alias("credits"))
+    return (
+        named.select("person", "nconst", "year", "tconst", "votes", "is_archive", entry.alias("credits"))
         .sort(*order, maintain_order=True)  # of one title's the first in the file, which is by billing, first
-        .select(pl.col("person").set_sorted(), "nconst", "credits")
+        .drop("person", "year")
     )
-    people = in_order.group_by("person", maintain_order=True).agg(pl.col("nconst").first())
-    return json_list("credits", "person", in_order, MOST_CREDITS).select(people["nconst"], "credits")
 
 
-def _list_known_for(known_for: pl.DataFrame) -> pl.DataFrame:
-    """Return each person's known-for titles, in the file's order."""
-    in_order = known_for.sort("nconst", "position").unique(
-        ["nconst", "tconst"], keep="first", maintain_order=True
-    )
-    return json_list("known_for", "nconst", in_order)
+def _differs(name: str) -> pl.Expr:
+    """Return whether a row differs from the one before."""
+    return pl.col(name).ne_missing(pl.col(name).shift())

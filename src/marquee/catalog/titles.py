@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import polars as pl
 
-from marquee.catalog.json_text import json_list, json_object, json_values
+from marquee.catalog.json_text import json_list, json_value
 from marquee.catalog.quality import FileQuality, Quality, expect_rows
 from marquee.catalog.rows import text_of
 from marquee.catalog.rules import MOST_CAST, Rules, is_acting, is_archive, popularity
@@ -16,7 +17,8 @@ from marquee.catalog.schemas import CREDIT, KNOWN_FOR
 def rate_titles(titles: pl.DataFrame, ratings: pl.DataFrame, rules: Rules, quality: Quality) -> pl.DataFrame:
     """Join titles with their ratings, the first of duplicates winning; count duplicates and orphans.
 
-    Returns one row per title, `is_left_out` (adult) and `is_indexed` beside the columns of `RATED`.
+    Returns one row per title, `is_left_out` (adult), `is_indexed`, `title_json` (the title's part of a
+    `documents.Credit`) and `known_for` (a `documents.KnownFor`, both JSON) beside the columns of `RATED`.
     """
     titles = _first_of_each(titles, ["tconst"], quality.titles)
     ratings = _first_of_each(ratings, ["tconst"], quality.ratings)
@@ -37,7 +39,7 @@ def rate_titles(titles: pl.DataFrame, ratings: pl.DataFrame, rules: Rules, quali
     quality.titles.used += indexed
     quality.titles.add(quality.titles.left_out, "adult title", adult)
     quality.titles.add(quality.titles.left_out, "title type", rated.height - indexed - adult)
-    return rated
+    return rated.with_columns(_as_json())
 
 
 def resolve_credits(
@@ -46,13 +48,9 @@ def resolve_credits(
     """Give each principal its title's data (`CREDIT`); count duplicates, orphans and adult titles."""
     file = quality.principals
     principals = _first_of_each(principals, ["tconst", "ordering", "nconst", "category"], file)
-    shown_titles = rated.with_columns(text_of(pl.col("tconst"), "tt").alias("id"))
-    title = shown_titles.select(json_values("id", "title", "year", "title_type").alias("title_json"))
-    data = _title_data(rated, rules, pl.lit(title["title_json"]).alias("title_json"))
-    resolved = principals.join(data, on="tconst", how="inner", maintain_order="left")
-    file.add(file.orphans, "title", principals.height - resolved.height)
-    shown = resolved.filter(~pl.col("is_left_out"))
-    file.add(file.left_out, "adult title", resolved.height - shown.height)
+    shown, orphans = _with_titles(principals, rated, rules, "title_json")
+    file.add(file.orphans, "title", orphans)
+    file.add(file.left_out, "adult title", principals.height - orphans - shown.height)
     # There are a dozen categories in 95 M rows: each is encoded once.
     categories = shown["category"].drop_nulls().unique().to_list()
     encoded = pl.col("category").replace_strict(
@@ -68,11 +66,9 @@ def resolve_known_for(
     references: pl.DataFrame, rated: pl.DataFrame, rules: Rules, quality: Quality
 ) -> pl.DataFrame:
     """Give each known-for reference its title's data (`KNOWN_FOR`); count what doesn't resolve."""
-    data = _title_data(rated, rules, json_object(*_TITLE_MEMBERS).alias("known_for"))
-    resolved = references.join(data, on="tconst", how="inner", maintain_order="left")
-    quality.known_for_unresolved += references.height - resolved.height
-    shown = resolved.filter(~pl.col("is_left_out"))
-    quality.known_for_left_out += resolved.height - shown.height
+    shown, orphans = _with_titles(references, rated, rules, "known_for")
+    quality.known_for_unresolved += orphans
+    quality.known_for_left_out += references.height - orphans - shown.height
     return shown.select(KNOWN_FOR.names())
 
 
@@ -95,33 +91,49 @@ def build_titles(rated: pl.DataFrame, cast: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-_TITLE_MEMBERS = (text_of(pl.col("tconst"), "tt").alias("tconst"), pl.col("title"), pl.col("year"))
+def _as_json() -> Iterator[pl.Expr]:
+    tconst, year = text_of(pl.col("tconst"), "tt"), pl.col("year").cast(pl.String).fill_null("null")
+    title, kind = json_value("title"), json_value("title_type")
+    texts = {
+        "title_json": ('"', tconst, '",', title, ",", year, ",", kind),
+        "known_for": ('{"tconst":"', tconst, '","title":', title, ',"year":', year, "}"),
+    }
+    for name, parts in texts.items():
+        yield pl.concat_str(pl.lit(part) if isinstance(part, str) else part for part in parts).alias(name)
 
 
-def _title_data(rated: pl.DataFrame, rules: Rules, data: pl.Expr) -> pl.DataFrame:
-    return rated.select(
+def _with_titles(
+    rows: pl.DataFrame, rated: pl.DataFrame, rules: Rules, text: str
+) -> tuple[pl.DataFrame, int]:
+    """Return the rows whose title is there and not left out, with its data, and how many have no title."""
+    data = rated.select(
         "tconst",
         "year",
         pl.col("votes").fill_null(rules.votes_of_unrated),
         pl.col("is_indexed").alias("in_cast"),
         "is_left_out",
-        data,
+        text,
     )
+    # left: nearly all rows have their title, and a left join need not copy them, at half of the price
+    resolved = rows.join(data, on="tconst", how="left", maintain_order="left")
+    expect_rows(resolved, rows.height, "rows with titles")
+    return resolved.filter(~pl.col("is_left_out")), resolved["is_left_out"].null_count()
 
 
 def _first_of_each(rows: pl.DataFrame, identity: list[str], file: FileQuality) -> pl.DataFrame:
     """Return the first row of each identity, in order; count the others.
 
     There are next to none, and one number per row, in which only very few others fall together, tells most
-    rows apart at a tenth of the price.
+    rows apart at a tenth of the price. Most buckets have none at all, and counting tells it at half of that.
     """
     number = pl.sum_horizontal(
         pl.col(name).fill_null(-1) * 1_048_583**power
         for power, name in enumerate(name for name in identity if rows.schema[name].is_integer())
     )
-    maybe = rows.select(number.is_duplicated().alias("maybe"))["maybe"]
-    if not maybe.any():
+    numbers = rows.select(number).to_series()
+    if numbers.n_unique() == rows.height:
         return rows
+    maybe = numbers.is_duplicated()
     numbered = rows.with_row_index("_place")
     suspects = numbered.filter(maybe)
     others = suspects.join(suspects.unique(identity, keep="first"), on="_place", how="anti")["_place"]
