@@ -1,7 +1,8 @@
 """Normalisation and keys of a name: the same functions at index and at query time.
 
-A name becomes a *key* (lower-case ASCII tokens), and each token of the key has *grams* (shared letters) and
-*sounds* (shared pronunciation). Two spellings of a name meet in at least one of the three.
+A name becomes a *key* (lower-case ASCII tokens), and each token of the key has *grams* (shared letters),
+*sounds* (shared pronunciation), a *respelling* (one letter for what is heard as one) and its *skeleton* (all
+vowels alike). Two spellings of a token meet in at least one of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,23 @@ from doublemetaphone import doublemetaphone
 # Written inside one word: O'Brien, D’Angelo, Tunç's ʻokina. Dropped, so that "obrien" meets "O'Brien".
 _APOSTROPHES = dict.fromkeys(map(ord, "'`´‘’‛ʹʻʼʽˈ′＇"))
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
+# One letter for what English readers hear as one, upper case where there is none (S "sh", C "ch"). In order:
+# what begins a name, consonants, vowels, what is silent at the end, doubled letters.
+_RESPELLINGS = [
+    (re.compile(pattern), letters)
+    for pattern, letters in (
+        ("^ma?[ck](?=[^aeiouyh]|$)", "mak"), ("^mc", "mak"), ("^[kgp]n", "n"), ("^wr|^rh", "r"), ("^ps", "s"),
+        ("^wh", "w"), ("sch|sh", "S"), ("tsch|tch|ch", "C"), ("ph", "f"), ("(?<=[aeiouy])ght", "t"),
+        ("(?<=[aeiouy])gh", ""), ("gh", "g"), ("th", "t"), ("dh", "d"), ("kh", "k"), ("bh", "b"),
+        ("[jz]h", "j"), ("ck|cq|qu|q", "k"), ("x", "ks"), ("tz|ts|cz", "s"), ("dge?(?=[eiy])|dj", "j"),
+        ("sc(?=[eiy])", "s"), ("c(?=[eiy])", "s"), ("c", "k"), ("z", "s"), ("w", "v"),
+        ("(?<=[^aeiouy])h|h(?=[^aeiouy]|$)", ""), ("eaux?$|ault$|aux?$", "o"),
+        ("(?<=[aeiouy])([sr])e$", r"\1"),
+        ("ee|ea|ie|ei(?=[^g])|ey|i|y", "i"), ("oo|ou|ue|u", "u"), ("aw|au|oa|oe|o", "o"), ("ai|ae|e", "e"),
+        ("(?<=.)e$", ""), (r"(.)\1+", r"\1"),
+    )
+]  # fmt: skip
+_VOWELS = re.compile("[aeiou]+")
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 
 
@@ -56,6 +74,22 @@ def sounds(token: str) -> list[str]:
     "gyllenhaal" and "jilenhal" share "JLNL".
     """
     return [code for code in dict.fromkeys(doublemetaphone(token)) if code]
+
+
+def respell(token: str) -> str:
+    """Return how a token would be written by ear: "gyllenhaal" and "jilenhal" → "gilenal" and "jilenal".
+
+    Beside the spelling and double metaphone, which drops the vowels, it finds more of the misspellings that
+    people typed: see the weights in `marquee.search.similarity`.
+    """
+    for pattern, letters in _RESPELLINGS:
+        token = pattern.sub(letters, token)
+    return token
+
+
+def skeleton(respelling: str) -> str:
+    """Return a respelling with all vowels alike: "gilenal" → "galanal"."""
+    return _VOWELS.sub("a", respelling)
 
 
 def locate(name: str) -> list[tuple[str, list[tuple[int, int]]]]:

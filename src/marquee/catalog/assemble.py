@@ -34,6 +34,7 @@ from marquee.catalog.rows import id_of
 from marquee.catalog.rules import Basis, Rules
 from marquee.catalog.staging import HELD_SHARE, Buckets, Result, bucket_count
 from marquee.catalog.tables import read_table
+from marquee.catalog.tokens import Tokens
 from marquee.errors import SourceDamagedError, SourceError
 from marquee.progress import SILENT, Progress
 from marquee.settings import Settings
@@ -46,8 +47,11 @@ class Assembly(msgspec.Struct, frozen=True, kw_only=True):
     """Parquet, one row per actor document, columns as in the document."""
     title_files: tuple[Path, ...]
     """Parquet, one row per title document, columns as in the document."""
+    token_files: tuple[Path, ...]
+    """Parquet, one row per distinct token of the actors' names, columns as in the document."""
     actors: int
     titles: int
+    tokens: int
     basis: Basis
     """What popularity is made of."""
     quality: Quality
@@ -132,6 +136,7 @@ class _Run:
         self.credits = buckets("credits", "nconst", schemas.CREDIT)
         self.known_for = buckets("known_for", "nconst", schemas.KNOWN_FOR)
         self.cast = buckets("cast", "tconst", schemas.CAST)
+        self.tokens = Tokens()
 
     def assemble(self) -> Assembly:
         self.read_people()
@@ -142,12 +147,15 @@ class _Run:
         self.join_titles(rules)
         actor_files, actors = self.join_people(rules)
         title_files, titles = self.join_casts()
+        token_files, tokens = self.write_tokens()
         self.quality.check(actors, titles)
         return Assembly(
             actor_files=actor_files,
             title_files=title_files,
+            token_files=token_files,
             actors=actors,
             titles=titles,
+            tokens=tokens,
             basis=rules.basis,
             quality=self.quality,
         )
@@ -236,10 +244,19 @@ class _Run:
         known_for = self.known_for.take(bucket)
         actors = person_joins.build_actors(people, credits_of, known_for, rules, self.quality)
         del credits_of, known_for
-        actors = with_name_keys(actors)
+        actors = with_name_keys(actors, rules.is_completed(self.people.rows))
+        self.tokens.add(actors)
         self.quality.unsearchable_names += actors.filter(pl.col("name_key") == "").height
         result.write(bucket, actors)
         return rows
+
+    def write_tokens(self) -> tuple[tuple[Path, ...], int]:
+        """Write the token rows."""
+        self.progress.start("keys of tokens")
+        path = self.work / "tokens.parquet"
+        tokens = self.tokens.write(path)
+        self.progress.finish()
+        return (path,), tokens
 
     def join_casts(self) -> tuple[tuple[Path, ...], int]:
         """Write the title rows."""

@@ -1,7 +1,7 @@
-"""The documents of the two indexes. These structs are also the wire form of the API's answers.
+"""The documents of the indexes. `Actor` and `Title` are also the wire form of the API's answers.
 
 A document holds the struct's fields, and beside them the search keys (`name_key`, `name_joined`,
-`name_grams`, `name_sounds`), which are searched and never read back.
+`name_completion`, a token's `grams`, `sounds` and `skeleton`), which are searched and never read back.
 """
 
 from __future__ import annotations
@@ -29,8 +29,20 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     professions: tuple[str, ...]
     known_for: tuple[KnownFor, ...]
     popularity: float
-    """0 to 1: log10(1 + votes) / 7 over the titles of this person."""
+    """0 to 1: log10(1 + votes) / 7 over the titles of this person; those of crew count in part."""
     credits_count: int
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that stands in names."""
+
+    token: str
+    popularity: float
+    """Of the most popular bearer."""
+    respelling: str
+    """`names.respell(token)`."""
+    sounds: str
+    """`names.sounds(token)`, joined by a blank."""
 
 
 class Title(msgspec.Struct, frozen=True, kw_only=True):

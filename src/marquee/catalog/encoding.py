@@ -11,11 +11,11 @@ from marquee.catalog.json_text import json_document
 
 ACTOR_COLUMNS = (
     "nconst", "name", "birth_year", "death_year", "professions", "popularity", "credits_count",
-    "name_key", "name_joined", "name_grams", "name_sounds",
+    "name_key", "name_joined",
 )  # fmt: skip
-ACTOR_JSON_COLUMNS = ("known_for", "credits")
-"""Fields of an actor document whose column holds JSON text: lists of `KnownFor`, and of the values
-of `Credit`, newest first. `credits` is stored, never searched."""
+ACTOR_JSON_COLUMNS = ("name_completion", "known_for", "credits")
+"""Fields of an actor document whose column holds JSON text: the inputs of the completion suggester, or null;
+lists of `KnownFor`, and of the values of `Credit`, newest first. `credits` is stored, never searched."""
 TITLE_COLUMNS = (
     "tconst", "title", "original_title", "title_type", "year", "end_year", "runtime_minutes", "genres",
     "rating", "votes", "title_key", "original_key", "popularity",
@@ -24,6 +24,9 @@ TITLE_COLUMNS = (
 TITLE_JSON_COLUMNS = ("cast",)
 """Fields of a title document whose column holds JSON text: a list of the values of `CastEntry` in billing
 order, stored, never searched."""
+
+TOKEN_COLUMNS = ("token", "popularity", "grams", "sounds", "respelling", "skeleton")
+"""Fields of a token document; `grams` and `sounds` are joined by blanks."""
 
 ROW_GROUP = 16_384
 """Rows per Parquet row group of the files encoded here: what is held in memory at once."""
@@ -38,6 +41,11 @@ def encode_actors(files: Iterable[Path], chunk_bytes: int = 5 << 20) -> Iterator
 def encode_titles(files: Iterable[Path], chunk_bytes: int = 5 << 20) -> Iterator[tuple[bytes, int]]:
     """Yield the title documents of Parquet files as `_bulk` bodies: see `encode`."""
     return encode(files, TITLE_COLUMNS, TITLE_JSON_COLUMNS, chunk_bytes)
+
+
+def encode_tokens(files: Iterable[Path], chunk_bytes: int = 5 << 20) -> Iterator[tuple[bytes, int]]:
+    """Yield the token documents of Parquet files as `_bulk` bodies: see `encode`."""
+    return encode(files, TOKEN_COLUMNS, (), chunk_bytes)
 
 
 def encode(

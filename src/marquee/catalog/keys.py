@@ -1,17 +1,20 @@
 """The keys of many names at once: what `marquee.names` makes of one, for whole columns.
 
-Plain ASCII names, nine in ten, are normalised by Polars; the rest, and everything that belongs to a token,
-goes through `marquee.names` once per distinct value. A property test holds the two equal.
+Plain ASCII names, nine in ten, are normalised by Polars, the rest by `marquee.names`. A property test holds
+the two equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from marquee import names
-from marquee.catalog.quality import expect_rows
+
+MAX_WEIGHT = 10_000
+"""Weight of a completion whose person has popularity 1."""
+LATER_START_COST = 1_500
+"""What a completion loses that doesn't begin with the name's first token. Mean letters until 740 names are
+among the first five: 5.15 if names are found by their start alone, 5.44 by any token alike, 5.2 with this."""
 
 
 def normalise_all(values: pl.Series) -> pl.Series:
@@ -29,34 +32,37 @@ def normalise_all(values: pl.Series) -> pl.Series:
     return frame["key"].scatter(rest.arg_true(), normalised)
 
 
-def with_name_keys(people: pl.DataFrame) -> pl.DataFrame:
-    """Add `name_key`, `name_joined`, `name_grams` and `name_sounds`, made of the column `name`.
+def with_name_keys(people: pl.DataFrame, completed: pl.Expr) -> pl.DataFrame:
+    """Add `name_key`, `name_joined` and `name_completion`, made of the columns `name` and `popularity`.
 
-    Grams and sounds are the distinct ones of all tokens, in order of first appearance.
+    Args:
+        people: any number of rows.
+        completed: whether a person is completed while their name is typed; `name_completion` is "null" for
+            the others.
     """
     people = people.with_columns(normalise_all(people["name"]).alias("name_key"))
-    tokens = (
-        people.select(pl.col("name_key").str.split(" ").alias("token")).with_row_index("row").explode("token")
-    )
-    distinct = tokens.select(pl.col("token").unique(maintain_order=True))
-    distinct = distinct.with_columns(
-        _per_value(distinct["token"], names.grams).alias("grams"),
-        _per_value(distinct["token"], names.sounds).alias("sounds"),
-    )
-    per_person = (
-        tokens.join(distinct, on="token", how="left", maintain_order="left")
-        .group_by("row", maintain_order=True)
-        .agg(pl.col("grams", "sounds").explode().drop_nulls().unique(maintain_order=True))
-    )
-    expect_rows(per_person, people.height, "names with the keys of their tokens")
     return people.with_columns(
         pl.col("name_key").str.replace_all(" ", "", literal=True).alias("name_joined"),
-        per_person["grams"].alias("name_grams"),
-        per_person["sounds"].alias("name_sounds"),
+        pl.when(completed & (pl.col("name_key") != ""))
+        .then(_completion())
+        .otherwise(pl.lit("null"))
+        .alias("name_completion"),
     )
 
 
-def _per_value(tokens: pl.Series, key: Callable[[str], list[str]]) -> pl.Series:
-    # Through one string per token, since Polars reads Python strings five times as fast as Python lists.
-    joined = pl.Series([" ".join(key(token)) if token else "" for token in tokens], dtype=pl.String)
-    return joined.str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
+def _completion() -> pl.Expr:
+    """Return the completion inputs as JSON: the name, and it begun by its second, third and last token."""
+    tokens = pl.col("name_key").str.split(" ")
+    length = tokens.list.len()
+    weight = (pl.col("popularity") * MAX_WEIGHT).cast(pl.Int64)
+    later = (weight - LATER_START_COST).clip(0)
+    inputs = [_input(pl.col("name_key"), weight)]
+    for start, has_start in ((pl.lit(1), length > 1), (pl.lit(2), length > 2), (length - 1, length > 3)):
+        begun = pl.concat_list(tokens.list.slice(start), tokens.list.head(start)).list.join(" ")
+        inputs.append(pl.when(has_start).then(_input(begun, later)))
+    return pl.concat_str(pl.lit("["), pl.concat_str(inputs, separator=",", ignore_nulls=True), pl.lit("]"))
+
+
+def _input(text: pl.Expr, weight: pl.Expr) -> pl.Expr:
+    # no escapes: keys are letters, digits and blanks
+    return pl.concat_str(pl.lit('{"input":"'), text, pl.lit('","weight":'), weight, pl.lit("}"))

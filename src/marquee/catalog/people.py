@@ -7,7 +7,14 @@ import polars as pl
 from marquee.catalog.json_text import json_list, json_value
 from marquee.catalog.quality import Quality, expect_rows
 from marquee.catalog.rows import text_of
-from marquee.catalog.rules import ACTING_PROFESSIONS, MOST_CREDITS, Rules, popularity
+from marquee.catalog.rules import (
+    ACTING_PROFESSIONS,
+    CREW_SHARE,
+    DIRECTOR_SHARE,
+    MOST_CREDITS,
+    Rules,
+    popularity,
+)
 
 
 def distinct_people(people: pl.DataFrame, quality: Quality) -> pl.DataFrame:
@@ -54,9 +61,11 @@ def build_actors(
         rules: who counts as an actor.
         quality: where those who don't are counted.
     """
-    if rules.people == "actors":
+    if rules.people == "everyone":
+        people = people.with_columns(_share_of_fame(named).alias("share"))
+    else:
         everyone = people.height
-        people = people.filter(_is_actor(named))
+        people = people.filter(_is_actor(named)).with_columns(pl.lit(1.0).alias("share"))
         quality.names.add(quality.names.left_out, "does not act", everyone - people.height)
         named = named.join(people, on="nconst", how="semi", maintain_order="left")
     quality.names.used += people.height
@@ -88,7 +97,7 @@ def build_actors(
     expect_rows(actors, people.height, "people with credits")
     return actors.with_columns(
         text_of(pl.col("nconst"), "nm").alias("nconst"),
-        popularity(pl.col("votes").fill_null(0)).alias("popularity"),
+        popularity(pl.col("votes").fill_null(0) * pl.col("share")).alias("popularity"),
         pl.col("credits_count").fill_null(0),
         pl.col("credits").fill_null("[]"),
         pl.col("known_for").fill_null("[]"),
@@ -101,6 +110,13 @@ def _is_actor(named: pl.DataFrame) -> pl.Expr:
         pl.col("professions").list.contains(profession) for profession in ACTING_PROFESSIONS
     )
     return by_profession | pl.col("nconst").is_in(acting.implode())
+
+
+def _share_of_fame(named: pl.DataFrame) -> pl.Expr:
+    """Return the part of a title's votes that counts for a person in it: see CREW_SHARE."""
+    directs = pl.col("professions").list.contains("director").fill_null(value=False)
+    is_seen = _is_actor(named).fill_null(value=False) | (pl.col("professions").list.len().fill_null(0) == 0)
+    return pl.when(is_seen).then(1.0).when(directs).then(DIRECTOR_SHARE).otherwise(CREW_SHARE)
 
 
 def _newest_first(named: pl.DataFrame) -> pl.DataFrame:

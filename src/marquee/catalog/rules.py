@@ -19,7 +19,17 @@ nobody reads them, and they would be megabytes of one document."""
 MOST_CAST = 50
 """Cast entries stored per title."""
 
+DIRECTOR_SHARE = 0.5
+CREW_SHARE = 0.1
+"""Part of a title's votes that counts for those behind the camera where everyone is indexed: a film's millions
+of viewers know its actors, fewer its director, hardly its editor. Of 740 names that people really searched for,
+the letters to type until one is among the first five fell from 5.15 to 4.97 on average."""
+
 Basis = Literal["votes", "credits"]
+
+COMPLETE_ALL_PEOPLE = 200_000
+COMPLETED_POPULARITY: dict[Basis, float] = {"votes": 0.43, "credits": 0.57}
+"""A thousand votes, or ten titles where there are no votes."""
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -46,6 +56,16 @@ class Rules(msgspec.Struct, frozen=True):
         elsewhere: .43 for one film, .71 for a hundred.
         """
         return 1 if self.basis == "votes" else 1000
+
+    def is_completed(self, people: int) -> pl.Expr:
+        """Return whether a person is completed while their name is typed, in a catalogue of so many people.
+
+        The completion suggester holds its inputs on the heap, 30 bytes or so each, and costs as much at a
+        reindex as all other fields: in a large catalogue it is for those who are likely to be meant. The
+        others are completed by the index of prefixes, which doesn't order them by popularity.
+        """
+        least = 0.0 if people <= COMPLETE_ALL_PEOPLE else COMPLETED_POPULARITY[self.basis]
+        return pl.col("popularity") >= least
 
     def is_indexed(self) -> pl.Expr:
         """Return whether a title's type is one to index; titles without a type always are."""

@@ -1,8 +1,8 @@
 """Generations: complete sets of indexes behind the aliases, told apart by their id.
 
-A generation `v1-20261122t030512` is the indexes `{prefix}-actors-v1-20261122t030512` and
-`{prefix}-titles-v1-20261122t030512`. What built it stands in the `_meta` of the actors index, so that it is
-read, swapped and deleted together with the data it describes.
+A generation `v1-20261122t030512` is the indexes `{prefix}-actors-v1-20261122t030512`, `{prefix}-titles-…` and
+`{prefix}-tokens-…`. What built it stands in the `_meta` of the actors index, so that it is read, swapped and
+deleted together with the data it describes.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def index_name(prefix: str, kind: Kind, generation: str) -> str:
 
 def parse_index_name(prefix: str, index: str) -> tuple[Kind, str] | None:
     """Return kind and generation of an index, or None for one that is not ours."""
-    found = re.fullmatch(rf"{re.escape(prefix)}-(actors|titles)-({_ID})", index)
+    found = re.fullmatch(rf"{re.escape(prefix)}-({'|'.join(KINDS)})-({_ID})", index)
     return (found[1], found[2]) if found else None  # type: ignore[return-value]
 
 
@@ -223,7 +223,7 @@ async def resolve(cluster: Cluster, prefix: str) -> str:
 
 
 async def swap(cluster: Cluster, prefix: str, generation: str) -> None:
-    """Point both aliases at a generation, in one call: no reader sees a mixed or an empty set."""
+    """Point all aliases at a generation, in one call: no reader sees a mixed or an empty set."""
     # From every other generation, live or not: between the listing and the call another may have been swapped
     # in. By full name: a wildcard in a removal also hits the indexes of longer prefixes.
     actions: list[dict[str, Any]] = []

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["actors", "titles"]
-KINDS: tuple[Kind, ...] = ("actors", "titles")
+Kind = Literal["actors", "titles", "tokens"]
+KINDS: tuple[Kind, ...] = ("actors", "titles", "tokens")
 
 # Part of every generation's id. A released mapping never changes; a new one gets a new number and new files.
 MAPPING_VERSION = 1

@@ -7,13 +7,14 @@ people on two: 43, 32 and 36 s side by side, 34, 35 and 34 s in turn).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from marquee.catalog.assemble import Assembly, assemble
-from marquee.catalog.encoding import encode_actors, encode_titles
+from marquee.catalog.encoding import encode_actors, encode_titles, encode_tokens
 from marquee.catalog.sources import Source
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
-from marquee.engine.loading import load
+from marquee.engine.loading import Chunk, load
 from marquee.engine.mappings import Kind
 from marquee.errors import EngineConflictError, EngineError
 from marquee.progress import Progress
@@ -79,13 +80,12 @@ async def load_documents(
     Raises:
         EngineError: the engine failed or refused documents.
     """
-    documents = {
+    documents: dict[Kind, tuple[Iterator[Chunk], int]] = {
         "actors": (encode_actors(assembly.actor_files), assembly.actors),
         "titles": (encode_titles(assembly.title_files), assembly.titles),
+        "tokens": (encode_tokens(assembly.token_files), assembly.tokens),
     }
-    kinds: tuple[Kind, ...] = ("actors", "titles")
-    for kind in kinds:
-        chunks, total = documents[kind]
+    for kind, (chunks, total) in documents.items():
         progress.start(f"index {kind}", total, "docs")
         index = generations.index_name(settings.index_prefix, kind, generation)
         await load(cluster, index, chunks, progress.advance)

@@ -133,7 +133,7 @@ def _describe(source: Source, basis: str, assembly: Assembly, reason: str) -> Bu
         location=str(source.folder),
         basis=basis,
         attribution=source.attribution,
-        counts={"actors": assembly.actors, "titles": assembly.titles},
+        counts={"actors": assembly.actors, "titles": assembly.titles, "tokens": assembly.tokens},
         marquee_version=__version__,
         reason=reason,
         quality=msgspec.to_builtins(assembly.quality),

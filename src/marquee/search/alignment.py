@@ -15,6 +15,9 @@ SURPLUS_WEIGHT = 0.5
 """Cost of the share of the query's letters that go beyond a whole name: "beyonce knowls" means Beyoncé."""
 JOINED_DISCOUNT = 0.02
 """The same letters in other words ("bradpitt") come right after the same words."""
+MIN_JOINED_LIKENESS = 0.6
+MAX_PART_LETTERS = 3
+"""A word so short may be a part of a token even where the name has as many: "mc conaughey", "bra nagh"."""
 
 Kind = Literal["exact", "prefix", "fuzzy", "phonetic", "partial"]
 
@@ -35,11 +38,19 @@ def fit(asked: list[str], bearing: list[str]) -> tuple[float, Match]:
         return 0.0, Match(kind="fuzzy", edits=sum(map(len, asked)), matched=())
     best, found = -1.0, (asked, bearing, list[tuple[str, str, float]]())
     for discount, own, others in _set_blanks(asked, bearing):
+        if discount and not _is_near(own, others):
+            continue
         pairs = align(own, others)
         score = max(0.0, _score_tokens(own, others, pairs) - discount)
         if score > best:
             best, found = score, (own, others, pairs)
     return best, _describe(*found)
+
+
+def _is_near(asked: list[str], bearing: list[str]) -> bool:
+    """Say whether joining may have made sense: cheaply, since nearly always it hasn't."""
+    words = max(asked, key=len), max(bearing, key=len)
+    return similarity.compare_spelling(*words) >= MIN_JOINED_LIKENESS
 
 
 def _set_blanks(asked: list[str], bearing: list[str]) -> Iterator[tuple[float, list[str], list[str]]]:
@@ -48,16 +59,18 @@ def _set_blanks(asked: list[str], bearing: list[str]) -> Iterator[tuple[float, l
     if len(bearing) > len(asked):
         for joined in _join_neighbours(bearing):
             yield JOINED_DISCOUNT, asked, joined
-    elif len(asked) > len(bearing):
-        for joined in _join_neighbours(asked):
-            yield JOINED_DISCOUNT, joined, bearing
+    longest = None if len(asked) > len(bearing) else MAX_PART_LETTERS
+    for joined in _join_neighbours(asked, longest):
+        yield JOINED_DISCOUNT, joined, bearing
     if abs(len(asked) - len(bearing)) > 1:
         yield JOINED_DISCOUNT, ["".join(asked)], ["".join(bearing)]
 
 
-def _join_neighbours(tokens: list[str]) -> Iterator[list[str]]:
+def _join_neighbours(tokens: list[str], longest: int | None = None) -> Iterator[list[str]]:
+    """Yield the tokens with two neighbours joined, one of which has `longest` letters at most."""
     for at in range(len(tokens) - 1):
-        yield [*tokens[:at], tokens[at] + tokens[at + 1], *tokens[at + 2 :]]
+        if longest is None or min(len(tokens[at]), len(tokens[at + 1])) <= longest:
+            yield [*tokens[:at], tokens[at] + tokens[at + 1], *tokens[at + 2 :]]
 
 
 def align(asked: list[str], bearing: list[str]) -> list[tuple[str, str, float]]:
@@ -106,6 +119,6 @@ def _describe(asked: list[str], bearing: list[str], pairs: list[tuple[str, str, 
         kind = "exact" if len(asked) == len(bearing) else "partial"
     elif all(b.startswith(a) for a, b, _ in pairs):
         kind = "prefix"
-    elif edits > 2 and all(similarity.compare_sound(a, b) == 1 for a, b, _ in pairs):
+    elif edits > 2 and all(similarity.sound_alike(a, b) for a, b, _ in pairs):
         kind = "phonetic"
     return Match(kind=kind, edits=edits, matched=matched)

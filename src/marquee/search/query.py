@@ -1,59 +1,171 @@
-"""The bodies sent to Elasticsearch. Pure: a key in, JSON out.
+"""The bodies sent to Elasticsearch. Pure: keys and expansions in, JSON out.
 
-A search asks by several routes at once, because a hard name's misspelling shares with it now the spelling
-within two edits, now only some letters, now only the sound; candidate recall@100 of the three on such names
-is .35, .66 and .89, of their union .98 (design.md, 6). `rank` puts what they find in order.
+A search makes an effort only where it is needed:
+
+1. `build_search`: names with the very words or letters, and those one letter away. For most of what people
+   type this is the end; measured on a million people, half of the time of one `match` with fuzziness AUTO.
+2. `build_expansion`: what a misspelt word may stand for, among the distinct tokens of all names. A hard
+   name's misspelling shares with it now most of its letters, now only the sound: the token meant is among the
+   first 100 by grams for 75 % of such words, by sounds for 89 %, by skeleton for 28 %, by any for 98 %.
+3. `build_names`: who bears those tokens.
+
+`rank` puts what they find in order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marquee import names
-from marquee.catalog.documents import Actor, Title, fields_of
+from marquee.catalog.documents import Actor, Title, Token, fields_of
+from marquee.search.expansion import Expansion
 
 Json = dict[str, Any]
 
 CANDIDATES_PER_ROUTE = 50
+MAX_BEARERS = 100
+"""Candidates with the very words of the query: the window that can be asked for."""
+TOKENS_PER_ROUTE = 100
 GRAMS_TO_SHARE = "30%"
-# Popularity is added, never multiplied, and smaller than one matching token (which scores 1).
-POPULARITY_WEIGHT = 0.5
+# Popularity is added, never multiplied. Of tokens it decides which are worth a look, on the scale of BM25
+# over a handful of grams; of names it stays below one matching token.
+TOKEN_POPULARITY_WEIGHT = 5.0
+POPULARITY_WEIGHT = 0.25
+TITLE_POPULARITY_WEIGHT = 0.5
+NEAREST_TOKENS = 8
+"""Tokens a single word may stand for whose bearers are each looked up on their own, so that the bearers of a
+common token don't crowd out the others."""
+BEARERS_PER_TOKEN = 3
+
+COMPLETIONS = 30
+MISTYPED_COMPLETIONS = 60
+MIN_FUZZY_LETTERS = 3
+MIN_PREFIX_LETTERS = 3
+"""Shorter ones begin the names of so many that the suggester has enough."""
 
 ACTOR_FIELDS = fields_of(Actor)
 TITLE_FIELDS = fields_of(Title)
+TOKEN_FIELDS = fields_of(Token)
 
 
 def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]:
-    """Return one search body for each route to candidates: exact, fuzzy, grams, sounds.
-
-    `key` is a normalised name; a route the key has nothing for (digits have no sound) is left out.
-    """
-    tokens = _distinct(key)
-    routes = {"exact": _exact(key, tokens), "fuzzy": _fuzzy(tokens), "grams": _grams(tokens)}
-    if sounds := _sounds(tokens):
-        routes["sounds"] = sounds
-    filters = [{"terms": {"professions": list(professions)}}] if professions else []
-    return {route: _body(query, filters, CANDIDATES_PER_ROUTE) for route, query in routes.items()}
-
-
-def build_suggest(key: str, size: int) -> dict[str, Json]:
-    """Return one search body for each route to completions: prefix, and fuzzy prefix."""
-    tokens = _distinct(key)
-    text = " ".join(tokens)
-    prefix: Json = {"match": {"name_key.prefix": {"query": text, "operator": "and"}}}
-    joined: Json = {"prefix": {"name_joined": {"value": key.replace(" ", "")}}}
-    fuzzy: Json = {
-        "match": {
-            "name_key.prefix": {
-                "query": text, "operator": "and", "fuzziness": "AUTO", "max_expansions": 30
-            }
+    """Return the bodies of the cheap routes: exact, and near (one letter in the whole name)."""
+    joined = key.replace(" ", "")
+    words = " ".join(_distinct(key))
+    same: Json = {"constant_score": {"filter": {"term": {"name_joined": joined}}, "boost": 2}}
+    all_words: Json = {"match": {"name_key": {"query": words, "operator": "and"}}}
+    exact: Json = {"dis_max": {"queries": [same, {"constant_score": {"filter": all_words}}]}}
+    routes = {"exact": _body(_popular_first(exact), professions, MAX_BEARERS)}
+    # Among the names one letter from "lee" there is no telling who is meant.
+    if len(joined) > 3:
+        near: Json = {
+            "fuzzy": {"name_joined": {"value": joined, "fuzziness": 1, "rewrite": "constant_score"}}
         }
-    }  # fmt: skip
-    routes = {
-        "prefix": _popular_first({"constant_score": {"filter": {"bool": {"should": [prefix, joined]}}}}),
-        "fuzzy": _popular_first({"constant_score": {"filter": fuzzy}}),
+        routes["near"] = _body(_popular_first(near), professions, CANDIDATES_PER_ROUTE)
+    return routes
+
+
+def build_expansion(word: str) -> dict[str, Json]:
+    """Return one body for each route from a word to the tokens it may stand for: grams, sounds, skeleton."""
+    # One clause per gram, since each has its own weight: the rarer, the more it tells.
+    grams: list[Json] = [{"term": {"grams": gram}} for gram in names.grams(word)]
+    by_route: dict[str, Json] = {
+        "grams": {"bool": {"should": grams, "minimum_should_match": GRAMS_TO_SHARE}},
+        "skeleton": {"term": {"skeleton": names.skeleton(names.respell(word))}},
     }
-    return {route: _body(query, [], size) for route, query in routes.items()}
+    if codes := names.sounds(word):
+        # A code of two letters with one edit is nearly any code.
+        edits = 1 if len(codes[0]) > 2 else 0
+        by_route["sounds"] = {"fuzzy": {"sounds": {"value": codes[0], "fuzziness": edits}}}
+    return {
+        route: {
+            "query": _popular_first(query, TOKEN_POPULARITY_WEIGHT),
+            "size": TOKENS_PER_ROUTE,
+            "_source": TOKEN_FIELDS,
+            "track_total_hits": False,
+        }
+        for route, query in by_route.items()
+    }
+
+
+def build_names(
+    words: Sequence[str], expansions: Mapping[str, Sequence[Expansion]], professions: tuple[str, ...] = ()
+) -> dict[str, Json]:
+    """Return the bodies that find who bears the tokens that the words may stand for.
+
+    Args:
+        words: of the query.
+        expansions: of each word, and of neighbouring words joined.
+        professions: as of the request.
+    """
+    if len(words) == 1:
+        return _names_of_one_word(words[0], expansions[words[0]], professions)
+    letters = sum(map(len, words))
+    clauses = [
+        {"dis_max": {"queries": _bands(found, len(word) / letters)}}
+        for word, found in expansions.items()
+        if found
+    ]
+    if not clauses:
+        return {}
+    query: Json = {"bool": {"should": clauses, "minimum_should_match": max(1, len(words) - 1)}}
+    return {"tokens": _body(_popular_first(query), professions, CANDIDATES_PER_ROUTE)}
+
+
+def _names_of_one_word(
+    word: str, found: Sequence[Expansion], professions: tuple[str, ...]
+) -> dict[str, Json]:
+    # Two letters in the whole name: "jakegylenhal". Scored by distance, since that reads the least terms.
+    joined: Json = {"fuzzy": {"name_joined": {"value": word, "fuzziness": "AUTO"}}}
+    routes = {"joined": _body(joined, professions, CANDIDATES_PER_ROUTE)}
+    for place, each in enumerate(found[:NEAREST_TOKENS]):
+        query: Json = {"constant_score": {"filter": {"term": {"name_key": each.token}}}}
+        routes[f"token {place + 1}"] = _body(_popular_first(query), professions, BEARERS_PER_TOKEN)
+    if rest := found[NEAREST_TOKENS:]:
+        query = {"dis_max": {"queries": _bands(rest, 1.0)}}
+        routes["tokens"] = _body(_popular_first(query), professions, CANDIDATES_PER_ROUTE)
+    return routes
+
+
+def _bands(found: Sequence[Expansion], weight: float) -> list[Json]:
+    """Return one clause for all tokens of about one likeness, which is its score, times `weight`."""
+    bands: dict[float, list[str]] = {}
+    for each in found:
+        bands.setdefault(round(each.likeness * 20) / 20, []).append(each.token)
+    return [
+        {"constant_score": {"filter": {"terms": {"name_key": tokens}}, "boost": round(band * weight, 4)}}
+        for band, tokens in bands.items()
+    ]
+
+
+def build_suggest(key: str) -> dict[str, Json]:
+    """Return the bodies of the cheap routes to completions.
+
+    `completion` asks the suggester for the most popular names that go on like this, and those with one letter
+    wrong, the first one included. `prefix` finds whoever the suggester leaves out, in any order.
+    """
+    clean: Json = {"field": "name_completion", "size": COMPLETIONS}
+    slip: Json = {
+        **clean, "size": MISTYPED_COMPLETIONS, "fuzzy": {"fuzziness": 1, "prefix_length": 0, "min_length": 3}
+    }  # fmt: skip
+    suggest = {"clean": {"prefix": key, "completion": clean}}
+    if len(key) >= MIN_FUZZY_LETTERS:
+        suggest["slip"] = {"prefix": key, "completion": slip}
+    routes: dict[str, Json] = {"completion": {"suggest": suggest, "size": 0, "_source": ACTOR_FIELDS}}
+    if len(key) >= MIN_PREFIX_LETTERS:
+        routes["prefix"] = _body({"constant_score": {"filter": _all_prefixes(key)}}, (), COMPLETIONS)
+    return routes
+
+
+def build_wide_suggest(key: str) -> dict[str, Json]:
+    """Return the body of the dear route to completions: a letter or two wrong in every word."""
+    query = {"constant_score": {"filter": _all_prefixes(key, fuzziness="AUTO", max_expansions=50)}}
+    return {"fuzzy prefix": _body(_popular_first(query), (), CANDIDATES_PER_ROUTE)}
+
+
+def _all_prefixes(key: str, **options: Any) -> Json:
+    return {"match": {"name_key.prefix": {"query": " ".join(_distinct(key)), "operator": "and", **options}}}
 
 
 def build_title_search(key: str) -> dict[str, Json]:
@@ -67,9 +179,12 @@ def build_title_search(key: str) -> dict[str, Json]:
             "query": text, "fields": fields, "fuzziness": "AUTO", "minimum_should_match": "50%"
         }
     }  # fmt: skip
-    routes = {"words": _popular_first({"constant_score": {"filter": words}}), "fuzzy": _popular_first(fuzzy)}
+    routes = {
+        "words": _popular_first({"constant_score": {"filter": words}}, TITLE_POPULARITY_WEIGHT),
+        "fuzzy": _popular_first(fuzzy, TITLE_POPULARITY_WEIGHT),
+    }
     return {
-        route: {**_body(query, [], CANDIDATES_PER_ROUTE), "_source": TITLE_FIELDS}
+        route: {**_body(query, (), CANDIDATES_PER_ROUTE), "_source": TITLE_FIELDS}
         for route, query in routes.items()
     }
 
@@ -79,7 +194,8 @@ def _distinct(key: str) -> list[str]:
     return list(dict.fromkeys(key.split()))
 
 
-def _body(query: Json, filters: list[Json], size: int) -> Json:
+def _body(query: Json, professions: tuple[str, ...], size: int) -> Json:
+    filters = [{"terms": {"professions": list(professions)}}] if professions else []
     return {
         "query": {"bool": {"must": [query], "filter": filters}} if filters else query,
         "size": size,
@@ -88,42 +204,11 @@ def _body(query: Json, filters: list[Json], size: int) -> Json:
     }
 
 
-def _exact(key: str, tokens: list[str]) -> Json:
-    """All words as typed, the popular first: the cheap route, and the only one that ranks by popularity."""
-    joined: Json = {"constant_score": {"filter": {"term": {"name_joined": key.replace(" ", "")}}, "boost": 2}}
-    words: Json = {"match": {"name_key": {"query": " ".join(tokens), "operator": "and"}}}
-    return _popular_first({"dis_max": {"queries": [joined, {"constant_score": {"filter": words}}]}})
-
-
-def _fuzzy(tokens: list[str]) -> Json:
-    return {"match": {"name_key": {"query": " ".join(tokens), "fuzziness": "AUTO"}}}
-
-
-def _grams(tokens: list[str]) -> Json:
-    # One clause per gram: in a `match` on a gram filter's output, minimum_should_match is silently ignored.
-    grams = dict.fromkeys(gram for token in tokens for gram in names.grams(token))
-    return {
-        "bool": {
-            "should": [{"term": {"name_grams": gram}} for gram in grams],
-            "minimum_should_match": GRAMS_TO_SHARE,
-        }
-    }
-
-
-def _sounds(tokens: list[str]) -> Json | None:
-    codes = dict.fromkeys(code for token in tokens for code in names.sounds(token)[:1])
-    # A code of two letters with one edit is nearly any code.
-    clauses: list[Json] = [
-        {"fuzzy": {"name_sounds": {"value": code, "fuzziness": 1 if len(code) > 2 else 0}}} for code in codes
-    ]
-    return {"bool": {"should": clauses}} if clauses else None
-
-
-def _popular_first(query: Json) -> Json:
+def _popular_first(query: Json, weight: float = POPULARITY_WEIGHT) -> Json:
     return {
         "function_score": {
             "query": query,
-            "field_value_factor": {"field": "popularity", "factor": POPULARITY_WEIGHT, "missing": 0},
+            "field_value_factor": {"field": "popularity", "factor": weight, "missing": 0},
             "boost_mode": "sum",
         }
     }

@@ -1,13 +1,15 @@
 """The order of the hits. Pure: a query's key and candidates in, ranked hits out.
 
-A candidate's *name score* says how well its name fits what was typed; it is what answers show as `score`, and
-bearers of one name share it. The *rank* adds what the name cannot say: how popular the bearer is, and whether
-the hints (`born`, `title`) fit.
+A candidate's *rank* adds up how well its name fits what was typed, how popular the bearer is, and whether the
+hints (`born`, `title`) fit. The *score* that answers show is the probability that the name is meant, made of
+the ranks of all that was found; bearers of one name share it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +26,17 @@ EXACT_BONUS = 0.05
 """Between .03, where a famous near-namesake beats an exact name, and .08, where it never does."""
 HINT_BONUS = 0.3
 """More than popularity can weigh: a hint that fits settles between bearers of one name."""
-DID_YOU_MEAN_SCORE = 0.6
+MAX_NAMES_PER_TOKEN = 2
+"""Of a single word that is no token of any name: the bearers of one guess must not hide the next guess."""
+SETTLED = 1.02
+"""A rank that no name further than one letter away can reach: two letters cost some .12, the most popular has
+.14. The cheap routes have found all nearer ones."""
+SETTLED_ONE_WORD = 1.17
+DID_YOU_MEAN_SCORE = 0.5
+
+# The score is the share of a name in all that was found, and in nothing found (`NOBODY`).
+SHARPNESS = 22.0
+NOBODY = 0.86
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +62,13 @@ class Ranked(msgspec.Struct, frozen=True, kw_only=True):
     explanation: Explanation
 
 
+class _Candidate(NamedTuple):
+    actor: Actor
+    key: str
+    match: Match
+    explanation: Explanation
+
+
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
     """What else is known of who is meant."""
 
@@ -62,11 +81,67 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
 def rank_actors(key: str, candidates: Iterable[tuple[Actor, tuple[str, ...]]], hints: Hints) -> list[Ranked]:
     """Order candidates, each with the routes that found it, best first.
 
-    Equal ranks are ordered by popularity, then by id, so that the order is the same from run to run.
+    The bearers of one name stand together, the most popular first; names stand in the order of their best
+    bearers. Of a single word, "name" is the token it may stand for. Equals are ordered by name and id, so
+    that the order is the same from run to run.
     """
-    ranked = [_rank(key, actor, routes, hints) for actor, routes in candidates]
-    ranked.sort(key=lambda each: (-each.explanation.rank, -each.actor.popularity, each.actor.nconst))
+    query = key.split()
+    fits: dict[str, tuple[float, Match]] = {}
+    groups: dict[tuple[str, ...], list[_Candidate]] = {}
+    for actor, routes in candidates:
+        name_key = names.normalise(actor.name)
+        if name_key not in fits:
+            fits[name_key] = fit(query, name_key.split())
+        candidate = _weigh(len(query), actor, name_key, fits[name_key], hints, routes)
+        group = candidate.match.matched if len(query) == 1 else (name_key,)
+        groups.setdefault(group, []).append(candidate)
+    for members in groups.values():
+        members.sort(key=lambda each: (-each.explanation.rank, -each.actor.popularity, each.actor.nconst))
+    leads = {group: members[0].explanation.rank for group, members in groups.items()}
+    scores = _share(leads)
+    ordered: list[tuple[float, _Candidate]] = []
+    surplus: list[tuple[float, _Candidate]] = []
+    for group in sorted(groups, key=lambda each: (-leads[each], each)):
+        members = groups[group]
+        kept = len(members)
+        if len(query) == 1 and members[0].match.edits:
+            kept = _count_named(members, MAX_NAMES_PER_TOKEN)
+        ordered += [(scores[group], each) for each in members[:kept]]
+        surplus += [(scores[group], each) for each in members[kept:]]
+    lowest = 1.0
+    ranked = list[Ranked]()
+    for score, each in ordered + surplus:
+        lowest = min(lowest, score)
+        ranked.append(
+            Ranked(
+                actor=each.actor, key=each.key, score=lowest, match=each.match, explanation=each.explanation
+            )
+        )
     return ranked
+
+
+def is_settled(key: str, ranked: list[Ranked], hints: Hints) -> bool:
+    """Say whether no name that was not found by the cheap routes could come first."""
+    asked = HINT_BONUS * ((hints.born is not None) + bool(hints.titles))
+    least = SETTLED if " " in key else SETTLED_ONE_WORD
+    return bool(ranked) and ranked[0].explanation.rank >= least + asked
+
+
+def _share(leads: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+    """Return the probability that each is meant, 0 to 1, from the ranks of their best bearers."""
+    weights = {group: math.exp(SHARPNESS * (rank - NOBODY)) for group, rank in leads.items()}
+    total = 1.0 + sum(weights.values())
+    return {group: round(weight / total, 4) for group, weight in weights.items()}
+
+
+def _count_named(members: list[_Candidate], most: int) -> int:
+    """Return how many of the first members bear no more than `most` different names."""
+    seen: set[str] = set()
+    for count, each in enumerate(members):
+        seen.add(each.key)
+        if len(seen) > most:
+            return count
+    return len(members)
 
 
 def is_ambiguous(ranked: list[Ranked]) -> bool:
@@ -88,29 +163,30 @@ def _hinted(ranked: Ranked) -> float:
     return ranked.explanation.born + ranked.explanation.title
 
 
-def _rank(key: str, actor: Actor, routes: tuple[str, ...], hints: Hints) -> Ranked:
-    name_key = names.normalise(actor.name)
-    name, match = fit(key.split(), name_key.split())
+def _weigh(
+    words: int,
+    actor: Actor,
+    key: str,
+    fitted: tuple[float, Match],
+    hints: Hints,
+    routes: tuple[str, ...],
+) -> _Candidate:
+    name, match = fitted
     exact = EXACT_BONUS if match.kind == "exact" else 0.0
-    weight = POPULARITY_WEIGHT if " " in key else POPULARITY_WEIGHT_ONE_WORD
+    weight = POPULARITY_WEIGHT if words > 1 else POPULARITY_WEIGHT_ONE_WORD
     popularity = weight * actor.popularity
     born = HINT_BONUS if _is_born(actor, hints) else 0.0
     title = HINT_BONUS if _is_known_for(actor, hints) else 0.0
-    return Ranked(
-        actor=actor,
-        key=name_key,
-        score=round(name, 4),
-        match=match,
-        explanation=Explanation(
-            name=round(name, 4),
-            exact=exact,
-            popularity=round(popularity, 4),
-            born=born,
-            title=title,
-            rank=round(name + exact + popularity + born + title, 4),
-            routes=routes,
-        ),
+    explanation = Explanation(
+        name=round(name, 4),
+        exact=exact,
+        popularity=round(popularity, 4),
+        born=born,
+        title=title,
+        rank=round(name + exact + popularity + born + title, 4),
+        routes=routes,
     )
+    return _Candidate(actor, key, match, explanation)
 
 
 def _is_born(actor: Actor, hints: Hints) -> bool:

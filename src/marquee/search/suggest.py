@@ -31,61 +31,72 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     """Half-open offsets of the matched parts, in UTF-16 units of `name`."""
 
 
-def rank_suggestions(key: str, candidates: Iterable[Actor], limit: int) -> list[Suggestion]:
-    """Order the candidates whose name may become what is being typed; the last token may be unfinished."""
+def rank_suggestions(key: str, candidates: Iterable[Actor], limit: int) -> tuple[list[Suggestion], bool]:
+    """Order the candidates whose name may become what is being typed; the last token may be unfinished.
+
+    Returns:
+        The suggestions, `limit` at most, and whether they are as good as any: all asked for, or some of them
+        begin with the very letters.
+    """
     typed = key.split()
-    scored: list[tuple[float, float, str, Suggestion]] = []
+    scored: list[tuple[float, float, str, Actor, _Cover]] = []
+    is_clean = False
     for actor in candidates:
-        fit = _fit(typed, actor.name)
+        fit = _fit(typed, names.normalise(actor.name).split())
         if fit is None or fit[0] < MIN_LIKENESS:
             continue
+        is_clean = is_clean or fit[0] >= 1
         score = fit[0] + POPULARITY_WEIGHT * actor.popularity
-        suggestion = Suggestion(
-            nconst=actor.nconst,
-            name=actor.name,
-            birth_year=actor.birth_year,
-            death_year=actor.death_year,
-            known_for=_headline(actor),
-            highlight=fit[1],
-        )
-        scored.append((-score, -actor.popularity, actor.nconst, suggestion))
+        scored.append((-score, -actor.popularity, actor.nconst, actor, fit[1]))
     scored.sort(key=lambda each: each[:3])
-    return [each[3] for each in scored[:limit]]
+    suggestions = [_suggest(actor, cover) for *_, actor, cover in scored[:limit]]
+    return suggestions, is_clean or len(suggestions) >= limit
 
 
-def _fit(typed: list[str], name: str) -> tuple[float, tuple[tuple[int, int], ...]] | None:
-    """Return how well `typed` begins the name's tokens, and the matched places; None where it can't."""
-    located = names.locate(name)
+_Cover = list[tuple[int, int]]
+"""The tokens of a name that are begun, each with how many of its letters."""
+
+
+def _fit(typed: list[str], tokens: list[str]) -> tuple[float, _Cover] | None:
+    """Return how well `typed` begins the tokens, and which letters it covers; None where it can't."""
     joined = "".join(typed)
-    for start in range(len(located)):
-        rest = located[start:]
-        if "".join(token for token, _ in rest).startswith(joined):
-            return 1.0 + (ORDER_BONUS if start == 0 else 0.0), _split_at_tokens(rest, len(joined))
-    free = dict(enumerate(located))
-    likeness, covered, positions = 0.0, list[tuple[int, int]](), list[int]()
+    for start in range(len(tokens)):
+        if "".join(tokens[start:]).startswith(joined):
+            return 1.0 + (ORDER_BONUS if start == 0 else 0.0), _cover(tokens, start, len(joined))
+    if len(typed) > len(tokens):
+        return None
+    free = set(range(len(tokens)))
+    likeness, cover = 0.0, _Cover()
     for word in typed:
-        if not free:
-            return None
-        fits = {at: similarity.compare_prefix(word, token) for at, (token, _) in free.items()}
+        fits = {at: similarity.compare_prefix(word, tokens[at]) for at in free}
         at = max(fits, key=lambda each: (fits[each][0], -each))
         likeness += len(word) * fits[at][0]
-        places = free.pop(at)[1][: fits[at][1]]
-        covered.append((places[0][0], places[-1][1]))
-        positions.append(at)
-    bonus = ORDER_BONUS if positions[0] == 0 and positions == sorted(positions) else 0.0
-    return likeness / sum(map(len, typed)) + bonus, tuple(sorted(covered))
+        cover.append((at, fits[at][1]))
+        free.remove(at)
+    bonus = ORDER_BONUS if cover[0][0] == 0 and cover == sorted(cover) else 0.0
+    return likeness / len(joined) + bonus, cover
 
 
-def _split_at_tokens(
-    located: list[tuple[str, list[tuple[int, int]]]], letters: int
-) -> tuple[tuple[int, int], ...]:
-    """Return where the first `letters` letters stand, one span for each token they reach into."""
-    spans: list[tuple[int, int]] = []
-    for _, places in located:
+def _cover(tokens: list[str], start: int, letters: int) -> _Cover:
+    cover = _Cover()
+    for at in range(start, len(tokens)):
         if letters > 0:
-            spans.append((places[0][0], places[: max(0, letters)][-1][1]))
-        letters -= len(places)
-    return tuple(spans)
+            cover.append((at, min(letters, len(tokens[at]))))
+        letters -= len(tokens[at])
+    return cover
+
+
+def _suggest(actor: Actor, cover: _Cover) -> Suggestion:
+    located = names.locate(actor.name)
+    covered = [located[at][1][:letters] for at, letters in sorted(cover)]
+    return Suggestion(
+        nconst=actor.nconst,
+        name=actor.name,
+        birth_year=actor.birth_year,
+        death_year=actor.death_year,
+        known_for=_headline(actor),
+        highlight=tuple((places[0][0], places[-1][1]) for places in covered),
+    )
 
 
 def _headline(actor: Actor) -> str | None:
