@@ -21,9 +21,9 @@ MOST_CAST = 50
 
 DIRECTOR_SHARE = 0.5
 CREW_SHARE = 0.1
-"""Part of a title's votes that counts for those behind the camera where everyone is indexed: a film's millions
-of viewers know its actors, fewer its director, hardly its editor. Of 740 names that people really searched for,
-the letters to type until one is among the first five fell from 5.15 to 4.97 on average."""
+"""Part of a title's votes that counts for those behind the camera where everyone is indexed: a film's
+millions of viewers know its actors, fewer its director, hardly its editor. Of 740 names that people really
+searched for, the letters to type until one is among the first five fell from 5.15 to 4.97 on average."""
 
 Basis = Literal["votes", "credits"]
 
