@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
+from litestar.exceptions import HTTPException
 from litestar.params import Parameter
 
 from marquee.api.answers import Answers
-from marquee.api.operation import operation_for, query_pairs
+from marquee.api.operation import operation_for, operation_taking, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
-from marquee.search.answer import ActorAnswer, CreditsAnswer, SearchAnswer, SuggestAnswer
+from marquee.search.answer import ActorAnswer, CreditsAnswer, MatchAnswer, SearchAnswer, SuggestAnswer
 from marquee.search.lookup import Lookup
-from marquee.search.request import CreditsRequest, IdRequest, SearchRequest, SuggestRequest, check_id, parse
+from marquee.search.request import (
+    CreditsRequest,
+    IdRequest,
+    MatchRequest,
+    SearchRequest,
+    SuggestRequest,
+    check_id,
+    parse,
+    parse_match,
+)
 
 AnyRequest = Request[Any, Any, Any]
+
+MAX_MATCH_BYTES = 1 << 20
+"""A hundred names with ten titles of 200 letters each are a quarter of it."""
 
 
 @get(
@@ -28,6 +41,25 @@ AnyRequest = Request[Any, Any, Any]
 async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
     """Return ranked hits for a name in any spelling."""
     return await answers.send(request, lookup.search(parse(SearchRequest, query_pairs(request))))
+
+
+@post(
+    "/v1/actors/match",
+    status_code=200,
+    operation_class=operation_taking(MatchRequest),
+    operation_id="matchActors",
+    summary="Find the bearers of up to 100 names at once",
+    tags=["actors"],
+    request_max_body_size=MAX_MATCH_BYTES,
+    responses=data_of(MatchAnswer) | PROBLEMS,
+)
+async def match_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+    """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
+    parse(IdRequest, query_pairs(request))
+    if request.content_type[0] != "application/json":
+        raise HTTPException(status_code=415, detail="the body must be application/json")
+    body = await request.body()
+    return await answers.send(request, lookup.match(parse_match(body)), body)
 
 
 @get(

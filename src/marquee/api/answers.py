@@ -31,12 +31,17 @@ class Answers:
     def __init__(self, data_age: DataAge) -> None:
         self._data_age = data_age
 
-    async def send(self, request: Request[Any, Any, Any], work: Awaitable[Answer]) -> Response[Any]:
-        """Do the work and send its answer; raises what the work raises."""
+    async def send(
+        self, request: Request[Any, Any, Any], work: Awaitable[Answer], body: bytes = b""
+    ) -> Response[Any]:
+        """Do the work and send its answer; raises what the work raises.
+
+        `body` is what was posted, a part of the question then.
+        """
         started = time.perf_counter()
         answer = await work
         took_ms = (time.perf_counter() - started) * 1000
-        question = request.scope["path"].encode() + b"?" + request.scope["query_string"]
+        question = request.scope["path"].encode() + b"?" + request.scope["query_string"] + body
         headers = {
             "Marquee-Generation": answer.generation,
             "Server-Timing": f"total;dur={took_ms:.2f}",

@@ -76,6 +76,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             favicon,
             actors.search_actors,
             actors.suggest_actors,
+            actors.match_actors,
             actors.get_actor,
             actors.get_credits,
             titles.search_titles,

@@ -1,4 +1,4 @@
-"""From a request struct to its OpenAPI parameters, so that the struct is their only description."""
+"""From a request struct to its OpenAPI parameters or body, so that the struct is their only description."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
-from litestar.openapi.spec import Operation, Parameter, Reference, Schema
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, Reference, RequestBody, Schema
 
 from marquee.errors import RequestError
 
@@ -44,6 +44,32 @@ def operation_for(struct: type[msgspec.Struct]) -> type[Operation]:
     return QueryOperation
 
 
+def operation_taking(struct: type[msgspec.Struct]) -> type[Operation]:
+    """Return an OpenAPI operation class that documents `struct` as the JSON body."""
+    (reference,), components = msgspec.json.schema_components([struct], ref_template="{name}")
+    schema = _to_schema(_resolve(reference, components))
+
+    @dataclass
+    class BodyOperation(Operation):
+        def __post_init__(self) -> None:
+            self.request_body = RequestBody(
+                content={"application/json": OpenAPIMediaType(schema=schema)}, required=True
+            )
+
+    return BodyOperation
+
+
+def _resolve(schema: Any, components: dict[str, Any]) -> Any:
+    """Return a JSON schema with what its references stand for in their place."""
+    if isinstance(schema, list):
+        return [_resolve(each, components) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _resolve(components[schema["$ref"]], components)
+    return {key: _resolve(value, components) for key, value in schema.items()}
+
+
 def _describe(field: msgspec.structs.FieldInfo) -> Parameter:
     schema = msgspec.json.schema(field.type)
     description = schema.pop("description", None)
@@ -61,8 +87,10 @@ def _describe(field: msgspec.structs.FieldInfo) -> Parameter:
 _NAMES = {
     "minLength": "min_length",
     "maxLength": "max_length",
+    "minItems": "min_items",
     "maxItems": "max_items",
     "anyOf": "any_of",
+    "additionalProperties": "additional_properties",
 }
 
 
@@ -73,4 +101,6 @@ def _to_schema(schema: dict[str, Any]) -> Schema:
         values["items"] = _to_schema(values["items"])
     if "any_of" in values:
         values["any_of"] = [_to_schema(each) for each in values["any_of"]]
+    if "properties" in values:
+        values["properties"] = {name: _to_schema(each) for name, each in values["properties"].items()}
     return Schema(**values)

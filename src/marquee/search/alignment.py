@@ -19,6 +19,9 @@ MIN_JOINED_LIKENESS = 0.6
 MAX_PART_LETTERS = 3
 """A word so short may be a part of a token even where the name has as many: "mc conaughey", "bra nagh"."""
 
+Pair = tuple[str, str, float]
+"""A word of the query, the token it stands for or "", and how alike they are."""
+
 Kind = Literal["exact", "prefix", "fuzzy", "phonetic", "partial"]
 
 
@@ -36,7 +39,17 @@ def fit(asked: list[str], bearing: list[str]) -> tuple[float, Match]:
     """Return the name score and how it came about, in the best of the ways to set the blanks."""
     if not bearing:  # a name of symbols only: found by id, never meant by a query
         return 0.0, Match(kind="fuzzy", edits=sum(map(len, asked)), matched=())
-    best, found = -1.0, (asked, bearing, list[tuple[str, str, float]]())
+    score, own, others, pairs = _align_best(asked, bearing)
+    return score, _describe(own, others, pairs)
+
+
+def pair(asked: list[str], bearing: list[str]) -> list[Pair]:
+    """Return the pairs that `fit` scores: of a query's words and a name's tokens, joined where that fits."""
+    return _align_best(asked, bearing)[3] if bearing else [(word, "", 0.0) for word in asked]
+
+
+def _align_best(asked: list[str], bearing: list[str]) -> tuple[float, list[str], list[str], list[Pair]]:
+    best, found = -1.0, (asked, bearing, list[Pair]())
     for discount, own, others in _set_blanks(asked, bearing):
         if discount and not _is_near(own, others):
             continue
@@ -44,7 +57,7 @@ def fit(asked: list[str], bearing: list[str]) -> tuple[float, Match]:
         score = max(0.0, _score_tokens(own, others, pairs) - discount)
         if score > best:
             best, found = score, (own, others, pairs)
-    return best, _describe(*found)
+    return best, *found
 
 
 def _is_near(asked: list[str], bearing: list[str]) -> bool:
@@ -73,7 +86,7 @@ def _join_neighbours(tokens: list[str], longest: int | None = None) -> Iterator[
             yield [*tokens[:at], tokens[at] + tokens[at + 1], *tokens[at + 2 :]]
 
 
-def align(asked: list[str], bearing: list[str]) -> list[tuple[str, str, float]]:
+def align(asked: list[str], bearing: list[str]) -> list[Pair]:
     """Pair every asked token with a different token of the name, in any order, the most alike first.
 
     Returns (asked token, token of the name or "", likeness 0 to 1), in the order of `asked`.
@@ -98,7 +111,7 @@ def align(asked: list[str], bearing: list[str]) -> list[tuple[str, str, float]]:
     ]
 
 
-def _score_tokens(asked: list[str], bearing: list[str], pairs: list[tuple[str, str, float]]) -> float:
+def _score_tokens(asked: list[str], bearing: list[str], pairs: list[Pair]) -> float:
     """Mean likeness of the asked tokens, the longer the weightier, less what nobody asked for."""
     letters = sum(map(len, asked))
     mean = sum(len(a) * likeness for a, _, likeness in pairs) / letters
@@ -111,7 +124,7 @@ def _score_tokens(asked: list[str], bearing: list[str], pairs: list[tuple[str, s
     return max(0.0, mean - UNASKED_WEIGHT * unasked / max(1, sum(map(len, bearing))))
 
 
-def _describe(asked: list[str], bearing: list[str], pairs: list[tuple[str, str, float]]) -> Match:
+def _describe(asked: list[str], bearing: list[str], pairs: list[Pair]) -> Match:
     edits = sum(similarity.count_edits(a, b) for a, b, _ in pairs)
     matched = tuple(b for _, b, _ in pairs if b)
     kind: Kind = "fuzzy"

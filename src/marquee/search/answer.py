@@ -37,6 +37,23 @@ class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     hits: list[Hit]
 
 
+class MatchResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Who one of many names stands for."""
+
+    match: Hit | None
+    """The first candidate, if its score reaches the request's `min_score`."""
+    ambiguous: bool
+    """Whether several people bear that name, and no hint told them apart."""
+    candidates: list[Hit]
+
+
+class MatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a match: a result for each query, by its id."""
+
+    generation: str
+    results: dict[str, MatchResult]
+
+
 class SuggestAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a suggest."""
 

@@ -50,6 +50,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     rank: float
     routes: tuple[str, ...]
     """The routes that found the candidate."""
+    reasons: tuple[str, ...] = ()
+    """The same in words."""
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):

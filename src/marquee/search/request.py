@@ -65,6 +65,39 @@ class SearchRequest(_Typed, frozen=True, kw_only=True):
     explain: Annotated[bool, Meta(description="Say of each hit why it stands where it stands.")] = False
 
 
+class MatchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the names to match."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=100, description="Names the result; any text.")]
+    name: Query
+    born: Annotated[int, Meta(ge=0, le=9999)] | None = None
+    born_tolerance: Annotated[int, Meta(ge=0, le=100)] = 1
+    title: (
+        Annotated[str, Meta(min_length=1, max_length=200)]
+        | Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=10)]
+        | None
+    ) = None
+    """A title the person is known for, or several."""
+
+    @property
+    def key(self) -> str:
+        """The normalised name, never empty."""
+        return _key(self.name)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The titles, none to ten."""
+        return (self.title,) if isinstance(self.title, str) else self.title or ()
+
+
+class MatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Match many names at once."""
+
+    queries: Annotated[list[MatchQuery], Meta(min_length=1, max_length=100)]
+    min_score: Annotated[float, Meta(ge=0, le=1, description="Below this, `match` is null.")] = 0.5
+    candidates: Annotated[int, Meta(ge=0, le=20, description="Hits to return for each name.")] = 5
+
+
 class SuggestRequest(_Typed, frozen=True, kw_only=True):
     """Complete a name while it is typed."""
 
@@ -159,6 +192,34 @@ def check(request: AnyRequest) -> AnyRequest:
         raise EmptyQueryError
     if isinstance(request, SearchRequest) and request.offset + request.limit > MAX_WINDOW:
         raise RequestError({"offset": f"offset + limit is more than {MAX_WINDOW}"})
+    return request
+
+
+def parse_match(body: bytes) -> MatchRequest:
+    """Build a match request from a JSON body.
+
+    Raises:
+        RequestError: names every part that is unusable, `queries[3].born` say.
+    """
+    try:
+        request = msgspec.json.decode(body, type=MatchRequest)
+    except msgspec.ValidationError as error:
+        part = re.search(r" - at `\$\.?(.+)`$", str(error))
+        raise RequestError({part[1] if part else "body": describe_violation(error)}) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError({"body": f"is not JSON: {error}"}) from error
+    errors: dict[str, str] = {}
+    seen: set[str] = set()
+    for place, each in enumerate(request.queries):
+        if each.id in seen:
+            errors[f"queries[{place}].id"] = "is given more than once"
+        seen.add(each.id)
+        if _CONTROL.search(each.name):
+            errors[f"queries[{place}].name"] = "holds a control character"
+        elif not each.key:
+            errors[f"queries[{place}].name"] = "has nothing to search for"
+    if errors:
+        raise RequestError(errors)
     return request
 
 

@@ -86,6 +86,11 @@ def _show_explanation(answer: SearchAnswer) -> None:
             numbers = (parts.name, parts.exact, parts.popularity, parts.born, parts.title, parts.rank)
             table.add_row(Text(hit.name), *(f"{part:.3f}" for part in numbers), ", ".join(parts.routes))
     OUT.print(table)
+    for hit in answer.hits:
+        if hit.explanation:
+            OUT.print(Text(f"\n{hit.name}", style="bold"))
+            for reason in hit.explanation.reasons:
+                OUT.print(Text(f"  {reason}"))
 
 
 def show_suggestions(answer: SuggestAnswer) -> None:

@@ -1,0 +1,184 @@
+"""Candidates from the engine: all routes in one request, the wide ones only where the cheap leave it open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+from cachetools import LRUCache
+
+from marquee.catalog.documents import Actor, Title, Token
+from marquee.engine import generations
+from marquee.engine.cluster import Cluster
+from marquee.engine.mappings import Kind
+from marquee.errors import EngineNotReadyError
+from marquee.search import query
+from marquee.search.expansion import MIN_LIKENESS_JOINED, Expansion, expand, join_neighbours
+from marquee.search.rank import Hints, Ranked, is_settled, rank_actors
+
+# First names repeat from query to query: with their expansions at hand, the engine answered 298 instead of 88
+# queries a second (design.md, 6). An entry is some 40 tokens, 5 kB.
+MAX_EXPANDED_WORDS = 10_000
+# A swap between two routes of one request mixes two generations once; the next try has the new one alone.
+MAX_MIXED = 3
+MAX_SEARCHES_PER_REQUEST = 200
+"""A batch of a hundred names is asked in several requests, so that no answer grows to tens of megabytes."""
+
+Document = TypeVar("Document", Actor, Title)
+Bodies = Mapping[str, dict[str, Any]]
+"""One search body for each route."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is looked for."""
+
+    key: str
+    professions: tuple[str, ...] = ()
+    hints: Hints = Hints()
+
+    @property
+    def words(self) -> list[str]:
+        """The distinct words of the key, in order."""
+        return list(dict.fromkeys(self.key.split()))
+
+
+Documents = dict[str, tuple[Document, tuple[str, ...]]]
+"""What the routes of one question found, by id, each with the routes that found it."""
+
+
+class Found(NamedTuple, Generic[Document]):
+    """What was found for each of several questions, all in one generation."""
+
+    generation: str
+    documents: list[Documents[Document]]
+
+
+class Retrieval:
+    """Finds candidates in the live generation of one index prefix, and keeps what words may stand for."""
+
+    def __init__(self, cluster: Cluster, prefix: str) -> None:
+        self._cluster = cluster
+        self._prefix = prefix
+        self._expansions: LRUCache[str, tuple[Expansion, ...]] = LRUCache(MAX_EXPANDED_WORDS)
+        self._expansions_of = ""
+
+    async def rank(self, questions: Sequence[Question]) -> tuple[str, list[list[Ranked]]]:
+        """Return the generation, and for each question all candidates in their order.
+
+        Raises:
+            EngineUnavailableError: the engine is away, too slow, or answered in part.
+            EngineNotReadyError: no generation is live.
+        """
+        cheap = self.collect(
+            "actors", [query.build_search(each.key, each.professions) for each in questions], Actor
+        )
+        # What a single word may stand for is nearly always needed: asked for at once.
+        singles = [each.words[0] for each in questions if len(each.words) == 1]
+        found, _ = await asyncio.gather(cheap, self._expand(singles))
+        ranked = _rank(questions, found.documents)
+        open_places = [
+            place
+            for place, each in enumerate(questions)
+            if not is_settled(each.key, ranked[place], each.hints)
+        ]
+        if not open_places:
+            return found.generation, ranked
+        wider = await self._widen([questions[place] for place in open_places], found.generation)
+        if wider.generation != found.generation:  # swapped in between: everything once more, in the new one
+            return await self.rank(questions)
+        for place, documents in zip(open_places, wider.documents, strict=True):
+            merged = _merge(found.documents[place], documents)
+            ranked[place] = rank_actors(questions[place].key, merged.values(), questions[place].hints)
+        return found.generation, ranked
+
+    async def _widen(self, questions: Sequence[Question], generation: str) -> Found[Actor]:
+        """Find the bearers of the tokens that the words of each question may stand for."""
+        if self._expansions_of != generation:
+            if self._expansions_of:  # of another generation's tokens
+                self._expansions.clear()
+            self._expansions_of = generation
+        words = (word for each in questions for word in (*each.words, *join_neighbours(each.words)))
+        expansions = await self._expand(words)
+        bodies = []
+        for each in questions:
+            own = {word: expansions[word] for word in each.words}
+            for joined in join_neighbours(each.words):
+                own[joined] = tuple(one for one in expansions[joined] if one.likeness >= MIN_LIKENESS_JOINED)
+            bodies.append(query.build_names(each.words, own, each.professions))
+        return await self.collect("actors", bodies, Actor)
+
+    async def _expand(self, words: Iterable[str]) -> dict[str, tuple[Expansion, ...]]:
+        """Return what each word may stand for."""
+        distinct = list(dict.fromkeys(words))
+        expansions = {word: self._expansions[word] for word in distinct if word in self._expansions}
+        missing = [word for word in distinct if word not in expansions]
+        alias = generations.alias(self._prefix, "tokens")
+        searches = [
+            (word, (alias, body)) for word in missing for body in query.build_expansion(word).values()
+        ]
+        tokens: dict[str, dict[str, Token]] = {word: {} for word in missing}
+        answers = await self._search([search for _, search in searches])
+        for (word, _), answer in zip(searches, answers, strict=True):
+            for hit in answer["hits"]["hits"]:
+                if hit["_id"] not in tokens[word]:
+                    tokens[word][hit["_id"]] = msgspec.convert(hit["_source"], Token)
+        for word in missing:
+            expansions[word] = self._expansions[word] = expand(word, tokens[word].values())
+        return expansions
+
+    async def collect(
+        self, kind: Kind, bodies: Sequence[Bodies], document: type[Document]
+    ) -> Found[Document]:
+        """Ask all routes of all questions; raises as `rank`."""
+        alias = generations.alias(self._prefix, kind)
+        asked = [(place, route) for place, routes in enumerate(bodies) for route in routes]
+        searches = [(alias, bodies[place][route]) for place, route in asked]
+        for _ in range(MAX_MIXED):
+            sources: list[dict[str, Any]] = [{} for _ in bodies]
+            routes: list[dict[str, tuple[str, ...]]] = [{} for _ in bodies]
+            indexes: set[str] = set()
+            for (place, route), answer in zip(asked, await self._search(searches), strict=True):
+                for hit in _hits_of(answer):
+                    indexes.add(hit["_index"])
+                    sources[place].setdefault(hit["_id"], hit["_source"])
+                    found_by: tuple[str, ...] = routes[place].get(hit["_id"], ())
+                    if route not in found_by:
+                        routes[place][hit["_id"]] = (*found_by, route)
+            documents: list[Documents[Document]] = [
+                {doc_id: (msgspec.convert(source, document), by[doc_id]) for doc_id, source in found.items()}
+                for found, by in zip(sources, routes, strict=True)
+            ]
+            if len(indexes) == 1:
+                return Found(generations.generation_of(self._prefix, indexes.pop()), documents)
+            if not indexes:
+                return Found(await generations.resolve(self._cluster, self._prefix), documents)
+        raise EngineNotReadyError(f"alias {alias} points at several generations")
+
+    async def _search(self, searches: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        answers: list[dict[str, Any]] = []
+        for start in range(0, len(searches), MAX_SEARCHES_PER_REQUEST):
+            answers += await self._cluster.search_many(searches[start : start + MAX_SEARCHES_PER_REQUEST])
+        return answers
+
+
+def _rank(questions: Sequence[Question], documents: Sequence[Documents[Actor]]) -> list[list[Ranked]]:
+    return [
+        rank_actors(each.key, found.values(), each.hints)
+        for each, found in zip(questions, documents, strict=True)
+    ]
+
+
+def _merge(cheap: Documents[Actor], wide: Documents[Actor]) -> Documents[Actor]:
+    merged = dict(wide)
+    for doc_id, (actor, routes) in cheap.items():
+        merged[doc_id] = (actor, routes + merged[doc_id][1] if doc_id in merged else routes)
+    return merged
+
+
+def _hits_of(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the hits of an answer and the options of its suggesters."""
+    yield from answer["hits"]["hits"]
+    for (suggested,) in answer.get("suggest", {}).values():
+        yield from suggested["options"]
