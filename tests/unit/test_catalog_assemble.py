@@ -16,10 +16,10 @@ from marquee.catalog import assemble as assemble_module
 from marquee.catalog import quality as quality_module
 from marquee.catalog.assemble import Assembly, assemble
 from marquee.catalog.documents import CastEntry, Credit, read_entries
-from marquee.catalog.encoding import encode_actors, encode_titles
+from marquee.catalog.encoding import encode_actors, encode_titles, encode_tokens
 from marquee.catalog.files import TABLES
 from marquee.catalog.quality import FileQuality, Quality, expect_rows
-from marquee.catalog.rules import popularity
+from marquee.catalog.rules import CREW_SHARE, DIRECTOR_SHARE, Basis, Rules, popularity
 from marquee.catalog.sources import open_sample
 from marquee.catalog.staging import Result, bucket_count
 from marquee.errors import SourceDamagedError, SourceError, SourceMissingError
@@ -108,7 +108,13 @@ def titles(assembly: Assembly) -> dict[str, Document]:
     return documents
 
 
-def worth(votes: int) -> float:
+def tokens(assembly: Assembly) -> dict[str, Document]:
+    documents = decode(encode_tokens(assembly.token_files))
+    assert len(documents) == assembly.tokens
+    return documents
+
+
+def worth(votes: float) -> float:
     return round(min(1, math.log10(1 + votes) / 7), 4)
 
 
@@ -129,23 +135,10 @@ def test_the_documents_of_people_who_act(write: Write, build: Callable[..., Asse
         "credits_count": 3,
         "name_key": "jake gyllenhaal",
         "name_joined": "jakegyllenhaal",
-        "name_grams": [
-            "_ja",
-            "jak",
-            "ake",
-            "ke_",
-            "_gy",
-            "gyl",
-            "yll",
-            "lle",
-            "len",
-            "enh",
-            "nha",
-            "haa",
-            "aal",
-            "al_",
+        "name_completion": [
+            {"input": "jake gyllenhaal", "weight": 8705},
+            {"input": "gyllenhaal jake", "weight": 7205},
         ],
-        "name_sounds": ["JK", "AK", "KLNL", "JLNL"],
         "credits": [
             {
                 "tconst": "tt0388795",
@@ -173,6 +166,75 @@ def test_the_documents_of_people_who_act(write: Write, build: Callable[..., Asse
             },
         ],
     }
+
+
+def test_the_documents_of_tokens(write: Write, build: Callable[..., Assembly]) -> None:
+    documents = tokens(build(write()))
+    assert list(documents) == ["bowie", "david", "gyllenhaal", "jake"]
+    assert documents["gyllenhaal"] == {
+        "token": "gyllenhaal",
+        "popularity": worth(860_000 + 380_000 + 1),
+        "grams": "_gy gyl yll lle len enh nha haa aal al_",
+        "sounds": "KLNL JLNL",
+        "respelling": "gilenal",
+        "skeleton": "galanal",
+    }
+
+
+def test_a_name_without_a_key_is_not_completed(write: Write, build: Callable[..., Assembly]) -> None:
+    symbols = actors(build(write()))["nm0000007"]
+    assert (symbols["name_key"], symbols["name_joined"], symbols["name_completion"]) == ("", "", None)
+
+
+@pytest.mark.parametrize(
+    ("professions", "categories", "share"),
+    [
+        ("actor,director", ["director"], 1.0),
+        ("director", ["self"], 1.0),
+        ("\\N", ["editor"], 1.0),
+        ("writer,director", ["writer"], DIRECTOR_SHARE),
+        ("director", ["archive_footage", "director"], DIRECTOR_SHARE),
+        ("editor", ["editor", "director"], CREW_SHARE),
+        ("soundtrack", ["archive_footage", "composer"], CREW_SHARE),
+    ],
+)
+def test_the_part_of_fame_that_crew_has(
+    write: Write, build: Callable[..., Assembly], professions: str, categories: list[str], share: float
+) -> None:
+    people = [f"nm0000001\tAda Crew\t\\N\t\\N\t{professions}\t\\N"]
+    principals = [
+        f"tt0246578\t{ordering}\tnm0000001\t{category}\t\\N\t\\N"
+        for ordering, category in enumerate(categories, 1)
+    ]
+    source = write(people=people, principals=principals)
+    ada = actors(build(source, people="everyone"))["nm0000001"]
+    assert ada["popularity"] == worth(860_000 * share)
+
+
+def test_an_actor_has_all_of_the_fame_where_only_actors_are_indexed(
+    write: Write, build: Callable[..., Assembly]
+) -> None:
+    principals = ["tt0246578\t1\tnm0350453\tproducer\t\\N\t\\N"]
+    source = write(principals=principals)
+    jake = actors(build(source, people="actors"))["nm0350453"]
+    assert jake["popularity"] == worth(860_000 + 380_000)
+
+
+@pytest.mark.parametrize(
+    ("basis", "people", "popularity", "completed"),
+    [
+        ("votes", 200_000, 0.0, True),
+        ("votes", 200_001, 0.4299, False),
+        ("votes", 200_001, 0.43, True),
+        ("credits", 200_000, 0.0, True),
+        ("credits", 200_001, 0.5699, False),
+        ("credits", 200_001, 0.57, True),
+    ],
+)
+def test_who_is_completed(basis: Basis, people: int, popularity: float, completed: bool) -> None:
+    rules = Rules.of(Settings(), basis)
+    frame = pl.DataFrame({"popularity": [popularity]})
+    assert frame.select(rules.is_completed(people)).item() is completed
 
 
 def test_the_documents_of_titles(write: Write, build: Callable[..., Assembly]) -> None:
@@ -252,7 +314,7 @@ def test_archive_footage_is_a_credit_that_counts_for_nothing(
     bergman = actors(build(write(), people="everyone"))["nm0000005"]
     assert bergman["credits_count"] == 1
     assert [credit["category"] for credit in bergman["credits"]] == ["archive_footage", "director"]
-    assert bergman["popularity"] == worth(1)
+    assert bergman["popularity"] == worth(1 * DIRECTOR_SHARE)
 
 
 def test_a_title_counts_once_however_often_somebody_is_credited(
@@ -611,9 +673,10 @@ STAGES = [
 def test_every_stage_tells_its_size_and_reaches_it(write: Write, tmp_path: Path) -> None:
     recorder = Recorder()
     assemble(write(), Settings(), tmp_path / "work", recorder)
-    assert list(recorder.stages) == STAGES
-    assert {stage: total for stage, (total, _) in recorder.stages.items()} == recorder.done
-    assert [unit for _, unit in recorder.stages.values()] == ["bytes"] * 4 + ["rows"] * 3
+    assert list(recorder.stages) == [*STAGES, "keys of tokens"]
+    sized = {stage: recorder.stages[stage] for stage in STAGES}
+    assert {stage: total for stage, (total, _) in sized.items()} == {s: recorder.done[s] for s in STAGES}
+    assert [unit for _, unit in sized.values()] == ["bytes"] * 4 + ["rows"] * 3
 
 
 @pytest.mark.parametrize("stage", STAGES)

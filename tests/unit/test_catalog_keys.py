@@ -6,11 +6,12 @@ import gzip
 import random
 from importlib import resources
 
+import msgspec
 import polars as pl
 import pytest
 
 from marquee import names
-from marquee.catalog.keys import normalise_all, with_name_keys
+from marquee.catalog.keys import LATER_START_COST, MAX_WEIGHT, normalise_all, with_name_keys
 
 
 def sample_texts(file: str, column: int) -> list[str]:
@@ -46,39 +47,76 @@ def test_null_has_no_key() -> None:
     assert normalise_all(pl.Series([None, "A", None, "é"])).to_list() == [None, "a", None, "e"]
 
 
-def expected_keys(name: str) -> dict[str, object]:
+def expected_keys(name: str, popularity: float, completed: bool = True) -> dict[str, object]:
     tokens = names.normalise(name).split()
+    starts = dict.fromkeys([0, *(start for start in (1, 2, len(tokens) - 1) if 0 < start < len(tokens))])
+    weight = int(popularity * MAX_WEIGHT)
+    later = max(0, weight - LATER_START_COST)
+    completion = [
+        {"input": " ".join(tokens[start:] + tokens[:start]), "weight": later if start else weight}
+        for start in starts
+    ]
     return {
         "name": name,
+        "popularity": popularity,
         "name_key": " ".join(tokens),
         "name_joined": "".join(tokens),
-        "name_grams": list(dict.fromkeys(gram for token in tokens for gram in names.grams(token))),
-        "name_sounds": list(dict.fromkeys(sound for token in tokens for sound in names.sounds(token))),
+        "name_completion": completion if tokens and completed else None,
     }
+
+
+def keys_of(people: list[str], popularity: list[float]) -> list[dict[str, object]]:
+    frame = pl.DataFrame({"name": people, "popularity": popularity})
+    rows = with_name_keys(frame, pl.lit(True)).to_dicts()
+    return [{**row, "name_completion": msgspec.json.decode(row["name_completion"])} for row in rows]
 
 
 def test_keys_of_all_sample_names_equal_those_made_one_by_one() -> None:
     people = sample_texts("name.basics.tsv.gz", 1)
-    rows = with_name_keys(pl.DataFrame({"name": people})).to_dicts()
-    assert rows == [expected_keys(name) for name in people]
+    popularity = [at % 10_001 / 10_000 for at in range(len(people))]
+    assert keys_of(people, popularity) == [*map(expected_keys, people, popularity)]
 
 
 def test_keys_of_odd_names() -> None:
     people = ["John Johnson", "50 Cent", "...", "Bo Bo", "X", "Sacha Baron Cohen", "周星驰", "1", "A 1"]
-    rows = with_name_keys(pl.DataFrame({"name": people})).to_dicts()
-    assert rows == [expected_keys(name) for name in people]
-    nothing = next(row for row in rows if row["name"] == "...")
-    assert (nothing["name_key"], nothing["name_grams"], nothing["name_sounds"]) == ("", [], [])
+    assert keys_of(people, [0.5] * len(people)) == [expected_keys(name, 0.5) for name in people]
+
+
+def test_a_name_is_completed_from_its_first_second_third_and_last_token() -> None:
+    (row,) = keys_of(["Ana de la Reguera Cruz"], [0.6])
+    assert row["name_completion"] == [
+        {"input": "ana de la reguera cruz", "weight": 6000},
+        {"input": "de la reguera cruz ana", "weight": 4500},
+        {"input": "la reguera cruz ana de", "weight": 4500},
+        {"input": "cruz ana de la reguera", "weight": 4500},
+    ]
+
+
+def test_no_weight_is_negative() -> None:
+    (row,) = keys_of(["Ana Cruz"], [0.1])
+    assert row["name_completion"] == [
+        {"input": "ana cruz", "weight": 1000},
+        {"input": "cruz ana", "weight": 0},
+    ]
+
+
+def test_who_is_not_to_be_completed_has_no_inputs() -> None:
+    people = pl.DataFrame({"name": ["Ana Cruz", "Bo Lee"], "popularity": [0.1, 0.9]})
+    rows = with_name_keys(people, pl.col("popularity") > 0.5)
+    assert rows["name_completion"].to_list() == [
+        "null",
+        '[{"input":"bo lee","weight":9000},{"input":"lee bo","weight":7500}]',
+    ]
 
 
 def test_keys_of_nobody() -> None:
-    people = pl.DataFrame({"name": []}, schema={"name": pl.String})
-    assert with_name_keys(people).schema == pl.Schema(
+    people = pl.DataFrame(schema={"name": pl.String, "popularity": pl.Float64})
+    assert with_name_keys(people, pl.lit(True)).schema == pl.Schema(
         {
             "name": pl.String(),
+            "popularity": pl.Float64(),
             "name_key": pl.String(),
             "name_joined": pl.String(),
-            "name_grams": pl.List(pl.String()),
-            "name_sounds": pl.List(pl.String()),
+            "name_completion": pl.String(),
         }
     )

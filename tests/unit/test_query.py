@@ -2,60 +2,196 @@
 
 from __future__ import annotations
 
-from marquee.search.query import build_search, build_suggest
+from typing import Any
+
+from marquee.search.expansion import Expansion
+from marquee.search.query import (
+    ACTOR_FIELDS,
+    TOKEN_FIELDS,
+    build_expansion,
+    build_names,
+    build_search,
+    build_suggest,
+    build_wide_suggest,
+)
+
+
+def popular(query: dict[str, Any], factor: float) -> dict[str, Any]:
+    return {
+        "function_score": {
+            "query": query,
+            "field_value_factor": {"field": "popularity", "factor": factor, "missing": 0},
+            "boost_mode": "sum",
+        }
+    }
+
+
+def body(query: dict[str, Any], size: int, fields: list[str] = ACTOR_FIELDS) -> dict[str, Any]:
+    return {"query": query, "size": size, "_source": fields, "track_total_hits": False}
 
 
 def test_search_bodies() -> None:
-    bodies = build_search("jake gy")
-    assert list(bodies) == ["exact", "fuzzy", "grams", "sounds"]
     joined = {"constant_score": {"filter": {"term": {"name_joined": "jakegy"}}, "boost": 2}}
     words = {"match": {"name_key": {"query": "jake gy", "operator": "and"}}}
-    assert bodies["exact"]["query"]["function_score"]["query"] == {
-        "dis_max": {"queries": [joined, {"constant_score": {"filter": words}}]}
+    exact = {"dis_max": {"queries": [joined, {"constant_score": {"filter": words}}]}}
+    near = {"fuzzy": {"name_joined": {"value": "jakegy", "fuzziness": 1, "rewrite": "constant_score"}}}
+    assert build_search("jake gy") == {
+        "exact": body(popular(exact, 0.25), 100),
+        "near": body(popular(near, 0.25), 50),
     }
-    assert bodies["fuzzy"]["query"] == {"match": {"name_key": {"query": "jake gy", "fuzziness": "AUTO"}}}
-    assert bodies["grams"]["query"]["bool"]["minimum_should_match"] == "30%"
-    grams = [clause["term"]["name_grams"] for clause in bodies["grams"]["query"]["bool"]["should"]]
-    assert grams == ["_ja", "jak", "ake", "ke_", "_gy", "gy_"]
-    assert bodies["sounds"]["query"]["bool"]["should"] == [
-        {"fuzzy": {"name_sounds": {"value": "JK", "fuzziness": 0}}},
-        {"fuzzy": {"name_sounds": {"value": "K", "fuzziness": 0}}},
-    ]
-    assert all(body["track_total_hits"] is False for body in bodies.values())
 
 
-def test_documents_come_without_keys_and_credits() -> None:
-    for body in (build_search("jake") | build_suggest("jake", 10)).values():
-        assert "name" in body["_source"]
-        assert not {"name_grams", "name_sounds", "credits"} & set(body["_source"])
+def test_three_letters_are_near_to_too_many() -> None:
+    assert list(build_search("lee")) == ["exact"]
+    assert list(build_search("l ee")) == ["exact"]
+    assert list(build_search("leeb")) == ["exact", "near"]
+
+
+def test_expansion_bodies() -> None:
+    grams = [{"term": {"grams": gram}} for gram in ("_ja", "jak", "ake", "ke_")]
+    assert build_expansion("jake") == {
+        "grams": body(
+            popular({"bool": {"should": grams, "minimum_should_match": "30%"}}, 5.0), 100, TOKEN_FIELDS
+        ),
+        "skeleton": body(popular({"term": {"skeleton": "jak"}}, 5.0), 100, TOKEN_FIELDS),
+        "sounds": body(
+            popular({"fuzzy": {"sounds": {"value": "JK", "fuzziness": 0}}}, 5.0), 100, TOKEN_FIELDS
+        ),
+    }
+
+
+def test_a_sound_of_three_letters_may_be_one_off() -> None:
+    sounds = build_expansion("gyllenhaal")["sounds"]["query"]["function_score"]["query"]
+    assert sounds == {"fuzzy": {"sounds": {"value": "KLNL", "fuzziness": 1}}}
 
 
 def test_digits_have_no_sound_and_no_route_of_it() -> None:
-    assert "sounds" not in build_search("50")
+    assert list(build_expansion("50")) == ["grams", "skeleton"]
+
+
+def test_names_of_several_words_bear_all_but_one_of_the_tokens() -> None:
+    expansions = {
+        "jon": [Expansion("jon", 1.0), Expansion("john", 0.93), Expansion("jonn", 0.92)],
+        "lee": [Expansion("lee", 1.0)],
+        "jonlee": [],
+    }
+    query = {
+        "bool": {
+            "should": [
+                {
+                    "dis_max": {
+                        "queries": [
+                            {"constant_score": {"filter": {"terms": {"name_key": ["jon"]}}, "boost": 0.5}},
+                            {
+                                "constant_score": {
+                                    "filter": {"terms": {"name_key": ["john"]}},
+                                    "boost": 0.475,
+                                }
+                            },
+                            {"constant_score": {"filter": {"terms": {"name_key": ["jonn"]}}, "boost": 0.45}},
+                        ]
+                    }
+                },
+                {
+                    "dis_max": {
+                        "queries": [
+                            {"constant_score": {"filter": {"terms": {"name_key": ["lee"]}}, "boost": 0.5}}
+                        ]
+                    }
+                },
+            ],
+            "minimum_should_match": 1,
+        }
+    }
+    assert build_names(["jon", "lee"], expansions) == {"tokens": body(popular(query, 0.25), 50)}
+
+
+def test_tokens_of_about_one_likeness_share_a_clause() -> None:
+    expansions = {"jon": [Expansion("john", 0.91), Expansion("joan", 0.89)], "lee": []}
+    should = build_names(["jon", "lee"], expansions)["tokens"]["query"]["function_score"]["query"]["bool"][
+        "should"
+    ]
+    clause = {"constant_score": {"filter": {"terms": {"name_key": ["john", "joan"]}}, "boost": 0.45}}
+    assert should == [{"dis_max": {"queries": [clause]}}]
+
+
+def test_of_three_words_two_are_enough() -> None:
+    expansions = {word: [Expansion(word, 1.0)] for word in ("ann", "bo", "cy")}
+    query = build_names(["ann", "bo", "cy"], expansions)["tokens"]["query"]["function_score"]["query"]
+    assert query["bool"]["minimum_should_match"] == 2
+
+
+def test_words_that_stand_for_nothing_ask_for_nobody() -> None:
+    assert build_names(["xqzw", "qqqq"], {"xqzw": [], "qqqq": []}) == {}
+
+
+def test_bearers_of_each_of_the_nearest_tokens_of_a_single_word() -> None:
+    found = [Expansion(f"token{number}", 0.9) for number in range(9)]
+    bodies = build_names(["tokem"], {"tokem": found})
+    assert list(bodies) == ["joined", *(f"token {place}" for place in range(1, 9)), "tokens"]
+    joined = {"fuzzy": {"name_joined": {"value": "tokem", "fuzziness": "AUTO"}}}
+    assert bodies["joined"] == body(joined, 50)
+    first = {"constant_score": {"filter": {"term": {"name_key": "token0"}}}}
+    assert bodies["token 1"] == body(popular(first, 0.25), 3)
+    rest = {"constant_score": {"filter": {"terms": {"name_key": ["token8"]}}, "boost": 0.9}}
+    assert bodies["tokens"] == body(popular({"dis_max": {"queries": [rest]}}, 0.25), 50)
+
+
+def test_a_single_word_near_few_tokens_needs_no_route_for_the_rest() -> None:
+    assert list(build_names(["jaek"], {"jaek": [Expansion("jake", 0.9)]})) == ["joined", "token 1"]
+
+
+def test_documents_come_without_keys_and_credits() -> None:
+    names = build_names(["jake"], {"jake": [Expansion("jake", 1.0)]})
+    for each in (build_search("jake") | build_suggest("jake") | build_wide_suggest("jake") | names).values():
+        assert "name" in each["_source"]
+        assert not {"name_key", "name_joined", "name_completion", "credits"} & set(each["_source"])
 
 
 def test_professions_filter_every_route() -> None:
-    for body in build_search("jake gyllenhaal", ("actor", "producer")).values():
-        assert body["query"]["bool"]["filter"] == [{"terms": {"professions": ["actor", "producer"]}}]
+    wanted = ("actor", "producer")
+    found = [Expansion(f"jake{number}", 0.9) for number in range(9)]
+    routes = [
+        build_search("jake gyllenhaal", wanted),
+        build_names(["jake"], {"jake": found}, wanted),
+        build_names(["jake", "lee"], {"jake": found, "lee": []}, wanted),
+    ]
+    for each in (each for bodies in routes for each in bodies.values()):
+        assert each["query"]["bool"]["filter"] == [{"terms": {"professions": ["actor", "producer"]}}]
 
 
 def test_a_repeated_word_is_asked_for_once() -> None:
-    bodies = build_search("jake jake gyllenhaal jake")
-    assert bodies["fuzzy"]["query"]["match"]["name_key"]["query"] == "jake gyllenhaal"
-    sounds = [
-        clause["fuzzy"]["name_sounds"]["value"] for clause in bodies["sounds"]["query"]["bool"]["should"]
-    ]
-    assert sounds == ["JK", "KLNL"]
+    exact = build_search("jake jake gyllenhaal jake")["exact"]["query"]["function_score"]["query"]
+    words = exact["dis_max"]["queries"][1]["constant_score"]["filter"]
+    assert words == {"match": {"name_key": {"query": "jake gyllenhaal", "operator": "and"}}}
 
 
 def test_suggest_bodies() -> None:
-    bodies = build_suggest("de ni", 30)
-    assert list(bodies) == ["prefix", "fuzzy"]
-    should = bodies["prefix"]["query"]["function_score"]["query"]["constant_score"]["filter"]["bool"][
-        "should"
-    ]
-    assert should == [
-        {"match": {"name_key.prefix": {"query": "de ni", "operator": "and"}}},
-        {"prefix": {"name_joined": {"value": "deni"}}},
-    ]
-    assert {body["size"] for body in bodies.values()} == {30}
+    prefixes = {"match": {"name_key.prefix": {"query": "de ni", "operator": "and"}}}
+    fuzzy = {"fuzziness": 1, "prefix_length": 0, "min_length": 3}
+    assert build_suggest("de ni") == {
+        "completion": {
+            "suggest": {
+                "clean": {"prefix": "de ni", "completion": {"field": "name_completion", "size": 30}},
+                "slip": {
+                    "prefix": "de ni",
+                    "completion": {"field": "name_completion", "size": 60, "fuzzy": fuzzy},
+                },
+            },
+            "size": 0,
+            "_source": ACTOR_FIELDS,
+        },
+        "prefix": body({"constant_score": {"filter": prefixes}}, 30),
+    }
+
+
+def test_two_letters_are_completed_as_they_are() -> None:
+    bodies = build_suggest("de")
+    assert list(bodies) == ["completion"]
+    assert list(bodies["completion"]["suggest"]) == ["clean"]
+
+
+def test_wide_suggest_bodies() -> None:
+    options = {"query": "jake gil", "operator": "and", "fuzziness": "AUTO", "max_expansions": 50}
+    prefixes = {"constant_score": {"filter": {"match": {"name_key.prefix": options}}}}
+    assert build_wide_suggest("jake jake gil") == {"fuzzy prefix": body(popular(prefixes, 0.25), 50)}

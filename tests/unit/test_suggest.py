@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from marquee.catalog.documents import Actor, KnownFor
-from marquee.search.suggest import rank_suggestions
+from marquee.search.suggest import Suggestion, rank_suggestions
 
 
 def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownFor, ...] = ()) -> Actor:
@@ -11,6 +11,11 @@ def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownFor, ...] = 
         nconst=f"nm{abs(hash(name)) % 10**7:07}", name=name, birth_year=None, death_year=None,
         professions=(), known_for=known_for, popularity=popularity, credits_count=1,
     )  # fmt: skip
+
+
+def complete(key: str, *actors: Actor) -> list[Suggestion]:
+    suggestions, _ = rank_suggestions(key, actors, 8)
+    return suggestions
 
 
 @pytest.mark.parametrize(
@@ -27,34 +32,45 @@ def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownFor, ...] = 
     ],
 )
 def test_what_matched_is_marked(typed: str, name: str, highlight: tuple[tuple[int, int], ...]) -> None:
-    key = typed.replace("'", "")
-    found = rank_suggestions(key, [actor(name)], 8)
+    found = complete(typed.replace("'", ""), actor(name))
     assert [each.name for each in found] == [name]
     assert found[0].highlight == highlight
 
 
 def test_the_popular_comes_first_among_those_that_begin_so() -> None:
-    found = rank_suggestions("jo", [actor("Joan Unknown", 0.1), actor("John Famous", 0.9)], 8)
+    found = complete("jo", actor("Joan Unknown", 0.1), actor("John Famous", 0.9))
     assert [each.name for each in found] == ["John Famous", "Joan Unknown"]
 
 
 def test_a_right_beginning_stands_above_a_mistyped_one() -> None:
-    found = rank_suggestions("marl", [actor("Mark Famous", 0.9), actor("Marla Unknown", 0.5)], 8)
+    found = complete("marl", actor("Mark Famous", 0.9), actor("Marla Unknown", 0.5))
     assert found[0].name == "Marla Unknown"
 
 
 def test_other_names_are_left_out() -> None:
-    assert rank_suggestions("xyzzy", [actor("Jake Gyllenhaal")], 8) == []
-    assert rank_suggestions("jake gyllenhaal junior", [actor("Jake Gyllenhaal")], 8) == []
+    assert rank_suggestions("xyzzy", [actor("Jake Gyllenhaal")], 8) == ([], False)
+    assert rank_suggestions("jake gyllenhaal junior", [actor("Jake Gyllenhaal")], 8) == ([], False)
+
+
+def test_one_that_begins_with_the_very_letters_is_enough() -> None:
+    assert rank_suggestions("jake gyl", [actor("Jake Gyllenhaal")], 8)[1]
+
+
+def test_one_that_is_mistyped_is_not_enough() -> None:
+    assert not rank_suggestions("jake gil", [actor("Jake Gyllenhaal")], 8)[1]
+
+
+def test_as_many_as_asked_for_are_enough() -> None:
+    assert rank_suggestions("jake gil", [actor("Jake Gyllenhaal")], 1)[1]
 
 
 def test_the_first_known_for_title_is_the_headline() -> None:
     titles = (KnownFor("tt0246578", "Donnie Darko", 2001), KnownFor("tt0443706", "Zodiac", 2007))
-    found = rank_suggestions("jake", [actor("Jake Gyllenhaal", known_for=titles)], 8)
+    found = complete("jake", actor("Jake Gyllenhaal", known_for=titles))
     assert found[0].known_for == "Donnie Darko (2001)"
-    undated = rank_suggestions("jake", [actor("Jake G", known_for=(KnownFor("tt1", "Enemy", None),))], 8)
+    undated = complete("jake", actor("Jake G", known_for=(KnownFor("tt1", "Enemy", None),)))
     assert undated[0].known_for == "Enemy"
 
 
 def test_no_more_than_the_limit() -> None:
-    assert len(rank_suggestions("a", [actor(f"Ann {n}") for n in range(20)], 3)) == 3
+    assert len(rank_suggestions("a", [actor(f"Ann {n}") for n in range(20)], 3)[0]) == 3
