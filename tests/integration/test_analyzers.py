@@ -7,18 +7,29 @@ from collections.abc import AsyncIterator
 import pytest
 
 from marquee.engine.cluster import Cluster
-from marquee.engine.mappings import KINDS, read_mapping
+from marquee.engine.mappings import Kind, read_mapping
 from marquee.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module", params=KINDS)
-async def index(request: pytest.FixtureRequest, cluster: Cluster, settings: Settings) -> AsyncIterator[str]:
-    name = f"{settings.index_prefix}-analyzers-{request.param}"
-    await cluster.request("PUT", f"/{name}", body=read_mapping(request.param))
+async def make_index(cluster: Cluster, settings: Settings, kind: Kind) -> AsyncIterator[str]:
+    name = f"{settings.index_prefix}-analyzers-{kind}"
+    await cluster.request("PUT", f"/{name}", body=read_mapping(kind))
     yield name
     await cluster.request("DELETE", f"/{name}")
+
+
+@pytest.fixture(scope="module", params=["actors", "titles"])
+async def index(request: pytest.FixtureRequest, cluster: Cluster, settings: Settings) -> AsyncIterator[str]:
+    async for name in make_index(cluster, settings, request.param):
+        yield name
+
+
+@pytest.fixture(scope="module")
+async def token_index(cluster: Cluster, settings: Settings) -> AsyncIterator[str]:
+    async for name in make_index(cluster, settings, "tokens"):
+        yield name
 
 
 async def analyze(cluster: Cluster, index: str, analyzer: str, text: str) -> list[str]:
@@ -58,3 +69,8 @@ async def test_fuzzy_analyzer(cluster: Cluster, index: str, text: str, tokens: l
 @pytest.mark.parametrize(("text", "tokens"), EDGE)
 async def test_edge_ngram_analyzer(cluster: Cluster, index: str, text: str, tokens: list[str]) -> None:
     assert await analyze(cluster, index, analyzer_of(index, "edge_ngram"), text) == tokens
+
+
+@pytest.mark.parametrize("text", ["_ja jak ake ke_", "_x_", "_50 50_", "KLNL JLNL", "0", "T0MS"])
+async def test_keys_of_tokens_are_kept_as_they_are(cluster: Cluster, token_index: str, text: str) -> None:
+    assert await analyze(cluster, token_index, "token_keys", text) == text.split()

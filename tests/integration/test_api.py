@@ -81,7 +81,7 @@ def test_explain_shows_what_the_rank_is_made_of(client: httpx.Client) -> None:
     parts = hit["explanation"]
     total = sum(parts[name] for name in ("name", "exact", "popularity", "born", "title"))
     assert parts["rank"] == pytest.approx(total, abs=1e-3)
-    assert "grams" in parts["routes"]
+    assert parts["routes"] == ["tokens"]
 
 
 def test_pages_of_a_search_follow_one_another(client: httpx.Client) -> None:
@@ -145,7 +145,7 @@ def test_a_profile_and_a_title(client: httpx.Client, sample: str) -> None:
 def test_status(client: httpx.Client, sample: str) -> None:
     status = client.get("/v1/status").json()
     assert status["generation"] == sample
-    assert status["counts"] == {"actors": 28_079, "titles": 35_250}
+    assert status["counts"] == {"actors": 28_079, "titles": 35_250, "tokens": 19_307}
     assert (status["fresh"], status["degraded"], status["data_age_s"]) == (True, False, None)
     assert status["source"]["kind"] == "sample"
     assert status["engine"]["status"] in ("green", "yellow")

@@ -25,7 +25,7 @@ def meta(actors: int) -> BuildMeta:
     return BuildMeta(
         source=SourceMeta(kind="folder", published_at=NOW, confirmed_at=NOW),
         location="/data", basis="abc", attribution="somebody",
-        counts={"actors": actors, "titles": 0}, marquee_version="0",
+        counts={"actors": actors, "titles": 0, "tokens": 0}, marquee_version="0",
     )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ async def test_a_generation_is_built_swapped_in_and_listed(cluster: Cluster, pre
     assert listed[1].mapping_version == 1
 
 
-async def test_a_swap_moves_both_aliases_and_nothing_else(cluster: Cluster, prefix: str) -> None:
+async def test_a_swap_moves_all_aliases_and_nothing_else(cluster: Cluster, prefix: str) -> None:
     neighbour = f"{prefix}-actors-v1-20260101t000000-of-somebody-else"
     await cluster.request("PUT", f"/{neighbour}", body={"aliases": {f"{prefix}-actors-x": {}}})
     await build(cluster, prefix, FIRST)

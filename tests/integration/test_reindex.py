@@ -83,7 +83,7 @@ async def test_the_sample_is_searchable(cluster: Cluster, settings: Settings, sa
     live = await generations.find_live(cluster, settings.index_prefix)
     assert live is not None
     assert live.meta is not None
-    assert live.meta.counts == {"actors": 28_079, "titles": 35_250}
+    assert live.meta.counts == {"actors": 28_079, "titles": 35_250, "tokens": 19_307}
     assert live.meta.source.kind == "sample"
     assert "Peter Rust" in live.meta.attribution
 
@@ -276,7 +276,7 @@ async def test_the_gate_refuses_a_catalogue_of_which_too_much_is_unusable(
         await reindex(own, cluster, open_source(folder), SILENT)
     assert await generations.list_generations(cluster, own.index_prefix) == before
     forced = await reindex(own, cluster, open_source(folder), SILENT, force=True)
-    assert (forced.built, forced.counts) == (True, {"actors": 1, "titles": 1})
+    assert (forced.built, forced.counts) == (True, {"actors": 1, "titles": 1, "tokens": 2})
 
 
 async def test_the_quality_report_is_kept_with_its_generation(
