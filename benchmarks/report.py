@@ -60,7 +60,7 @@ def print_completion(completion: Completion) -> None:
     """Print success by what is typed."""
     title = f"Suggest: among the first five, percent of {completion.names:,} names"
     table = _table(title, "letters typed", "clean", "one slip")
-    for length in sorted(completion.clean_by_length.keys() | completion.slip_by_length.keys()):
+    for length in sorted(completion.clean_by_length):
         cells = [
             _percent(found[length]) if length in found else ""
             for found in (completion.clean_by_length, completion.slip_by_length)
