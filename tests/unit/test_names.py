@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import random
+import re
+import string
+
 import pytest
 
-from marquee.names import grams, locate, normalise, sounds
+from marquee.names import grams, locate, normalise, respell, skeleton, sounds
 
 KEYS = [
     ("Jake Gyllenhaal", "jake gyllenhaal"),
@@ -64,3 +68,57 @@ def test_spellings_that_sound_alike_share_a_code() -> None:
     assert set(sounds("mcconaughey")) & set(sounds("maconahgey"))
     assert sounds("johansson") == sounds("johansen")
     assert sounds("50") == []
+
+
+@pytest.mark.parametrize(
+    ("token", "typed"),
+    [
+        ("schwarzenegger", "shwarzeneger"),
+        ("zellweger", "selveger"),
+        ("johansson", "johanson"),
+        ("thompson", "tompson"),
+        ("whitaker", "witaker"),
+        ("knightley", "nightly"),
+        ("wright", "right"),
+        ("rhys", "reese"),
+        ("hawke", "hawk"),
+    ],
+)
+def test_what_is_heard_alike_is_respelt_alike(token: str, typed: str) -> None:
+    assert respell(token) == respell(typed)
+
+
+@pytest.mark.parametrize(
+    ("token", "typed"),
+    [("phoenix", "fenix"), ("phoenix", "feenix"), ("beaudreau", "bodro"), ("bacon", "baken")],
+)
+def test_what_differs_in_its_vowels_has_one_skeleton(token: str, typed: str) -> None:
+    assert respell(token) != respell(typed)
+    assert skeleton(respell(token)) == skeleton(respell(typed))
+
+
+def test_gyllenhaal_is_respelt_but_for_its_first_letter() -> None:
+    assert (respell("gyllenhaal"), respell("jilenhal")) == ("gilenal", "jilenal")
+
+
+@pytest.mark.parametrize(
+    ("token", "respelt"),
+    [("mcconaughey", "makonoi"), ("macdonald", "makdonald"), ("shia", "Sia"), ("chan", "Can"), ("50", "50")],
+)
+def test_respelling(token: str, respelt: str) -> None:
+    assert respell(token) == respelt
+
+
+def test_a_respelling_is_letters_and_digits_whatever_the_token() -> None:
+    randomness = random.Random(11)
+    letters = "aeiouyhgckstwxz" + string.ascii_lowercase + string.digits
+    for _ in range(20_000):
+        token = "".join(randomness.choices(letters, k=randomness.randint(1, 12)))
+        respelt = respell(token)
+        assert re.fullmatch("[a-zA-Z0-9]*", respelt), token
+        assert re.fullmatch("[a-zA-Z0-9]*", skeleton(respelt)), token
+
+
+def test_a_skeleton_knows_one_vowel() -> None:
+    assert skeleton("gilenal") == skeleton("goulunal") == "galanal"
+    assert skeleton("50") == "50"
