@@ -4,8 +4,8 @@
 
 Every query's first fifty hits are fetched with their explanations. The score of a name is its share among
 them and nobody at all (`marquee.search.rank`); the constants are those under which what was meant is most
-likely, names weighing alike. Shown are the log likelihood and the expected calibration error of the first hit,
-with the constants in use and the fitted ones. Without files: the committed queries.
+likely, names weighing alike. Shown are the log likelihood and the expected calibration error of the first
+hit, with the constants in use and the fitted ones. Without files: the committed queries.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ from marquee.settings import read_settings
 
 SEED = 1
 WARM_UP = 40
+SUGGESTIONS = 8
 START_TIMEOUT_S = 30
 Asked = Callable[[str], Awaitable[Any]]
 
@@ -158,7 +159,7 @@ def _bare(client: aiohttp.ClientSession, prefix: str, build: Callable[[str], dic
 
 def _engine_suggest(cluster: Cluster, prefix: str) -> Asked:
     async def ask(question: str) -> Any:
-        bodies = query.build_suggest(normalise(question)).values()
+        bodies = query.build_suggest(normalise(question), SUGGESTIONS)[0].values()
         return await cluster.search_many([(f"{prefix}-actors", body) for body in bodies])
 
     return ask
@@ -204,7 +205,7 @@ async def measure(endpoint: Endpoint, prefix: str, count: int) -> None:
             mix.suggests,
             {
                 "tutorial": _bare(engine, prefix, tutorial_suggest),
-                "Marquee's request to the engine": _engine_suggest(cluster, prefix),
+                "Marquee's first request": _engine_suggest(cluster, prefix),
                 "Marquee": _service(service, "/v1/actors/suggest"),
             },
         )

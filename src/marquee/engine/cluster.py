@@ -200,7 +200,9 @@ class Cluster:
         lines: list[Json] = []
         for index, body in searches:
             lines += [{"index": index}, {"timeout": f"{int(timeout_s * 1000)}ms", **body}]
-        answer = await self.request("POST", "/_msearch", body=lines, timeout_s=timeout_s, ndjson=True)
+        # Encoded here: of lines, the client makes JSON with the standard library.
+        encoded = msgspec.json.Encoder().encode_lines(lines)
+        answer = await self.request("POST", "/_msearch", body=encoded, timeout_s=timeout_s, ndjson=True)
         responses: list[Json] = answer["responses"]
         for response in responses:
             if "error" in response:

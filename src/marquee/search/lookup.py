@@ -38,8 +38,8 @@ from marquee.search.request import (
     SuggestRequest,
     TitleSearchRequest,
 )
-from marquee.search.retrieval import Found, Question, Retrieval
-from marquee.search.suggest import rank_suggestions
+from marquee.search.retrieval import Question, Retrieval
+from marquee.search.suggest import Completed, Suggestion, rank_suggestions
 from marquee.search.titles import rank_titles
 
 
@@ -113,17 +113,18 @@ class Lookup:
 
     async def suggest(self, request: SuggestRequest) -> SuggestAnswer:
         """Complete a name while it is typed; raises as `search` does."""
-        found = await self._retrieval.collect("actors", [query.build_suggest(request.key)], Actor)
-        actors = _actors(found)
-        suggestions, is_enough = rank_suggestions(request.key, actors.values(), request.limit)
-        if not is_enough:
-            wide = await self._retrieval.collect("actors", [query.build_wide_suggest(request.key)], Actor)
-            if wide.generation == found.generation:
-                actors |= _actors(wide)
-            suggestions, _ = rank_suggestions(request.key, actors.values(), request.limit)
-        return SuggestAnswer(
-            query=request.q, generation=found.generation, stale=False, suggestions=suggestions
-        )
+        people: dict[str, Completed] = {}
+        suggestions: list[Suggestion] = []
+        generation = ""
+        for effort, routes in enumerate(query.build_suggest(request.key, request.limit)):
+            found = await self._retrieval.collect("actors", [routes], Completed)
+            if found.generation != generation:  # swapped in between: the new one alone
+                people, generation = {}, found.generation
+            people |= {doc_id: person for doc_id, (person, _) in found.documents[0].items()}
+            suggestions, certainty = rank_suggestions(request.key, people.values(), request.limit)
+            if certainty == "clear" or (effort > 0 and certainty == "likely"):
+                break
+        return SuggestAnswer(query=request.q, generation=generation, stale=False, suggestions=suggestions)
 
     async def find_actor(self, nconst: str) -> ActorAnswer:
         """Return a person's profile.
@@ -195,10 +196,6 @@ class Lookup:
         body = {"size": 0, "track_total_hits": False}
         await self._cluster.search_many([(self._actors, body), (self._titles, body)])
         return await generations.resolve(self._cluster, self._prefix)
-
-
-def _actors(found: Found[Actor]) -> dict[str, Actor]:
-    return {doc_id: actor for doc_id, (actor, _) in found.documents[0].items()}
 
 
 def _hit(ranked: Ranked, reasons: tuple[str, ...] | None = None) -> Hit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from nicknames import NickNamer
 
@@ -12,6 +12,7 @@ def _list() -> NickNamer:
     return NickNamer()
 
 
+@lru_cache(maxsize=16384)
 def find_forms(token: str) -> frozenset[str]:
     """Return the other forms of a first name: "bob" → {"robert"}, "robert" → {"bob", "bobby", "rob", …}."""
     forms = _list().canonicals_of(token) | _list().nicknames_of(token)

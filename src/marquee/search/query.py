@@ -20,6 +20,7 @@ from typing import Any
 from marquee import names
 from marquee.catalog.documents import Actor, Title, Token, fields_of
 from marquee.search.expansion import Expansion
+from marquee.search.suggest import Completed
 
 Json = dict[str, Any]
 
@@ -38,13 +39,13 @@ NEAREST_TOKENS = 8
 common token don't crowd out the others."""
 BEARERS_PER_TOKEN = 3
 
-COMPLETIONS = 30
-MISTYPED_COMPLETIONS = 60
+SPARE_COMPLETIONS = 6
+"""A name may be found twice, by two of its tokens."""
+MISTYPED_COMPLETIONS = 40
 MIN_FUZZY_LETTERS = 3
-MIN_PREFIX_LETTERS = 3
-"""Shorter ones begin the names of so many that the suggester has enough."""
 
 ACTOR_FIELDS = fields_of(Actor)
+SUGGEST_FIELDS = fields_of(Completed)
 TITLE_FIELDS = fields_of(Title)
 TOKEN_FIELDS = fields_of(Token)
 
@@ -139,29 +140,41 @@ def _bands(found: Sequence[Expansion], weight: float) -> list[Json]:
     ]
 
 
-def build_suggest(key: str) -> dict[str, Json]:
-    """Return the bodies of the cheap routes to completions.
+def build_suggest(key: str, limit: int) -> list[dict[str, Json]]:
+    """Return the bodies of the routes to completions, the cheap ones first, each to be asked only if needed.
 
-    `completion` asks the suggester for the most popular names that go on like this, and those with one letter
-    wrong, the first one included. `prefix` finds whoever the suggester leaves out, in any order.
+    1. Names that go on like this: the most popular from the completion suggester, and whoever it leaves out
+       in any order. Most keystrokes end here, at the cost of one query on edge n-grams.
+    2. Names with one letter wrong, the first one included.
+    3. A letter or two wrong in every word.
     """
-    clean: Json = {"field": "name_completion", "size": COMPLETIONS}
+    clean: Json = {"field": "name_completion", "size": limit + SPARE_COMPLETIONS}
     slip: Json = {
-        **clean, "size": MISTYPED_COMPLETIONS, "fuzzy": {"fuzziness": 1, "prefix_length": 0, "min_length": 3}
-    }  # fmt: skip
-    suggest = {"clean": {"prefix": key, "completion": clean}}
-    if len(key) >= MIN_FUZZY_LETTERS:
-        suggest["slip"] = {"prefix": key, "completion": slip}
-    routes: dict[str, Json] = {"completion": {"suggest": suggest, "size": 0, "_source": ACTOR_FIELDS}}
-    if len(key) >= MIN_PREFIX_LETTERS:
-        routes["prefix"] = _body({"constant_score": {"filter": _all_prefixes(key)}}, (), COMPLETIONS)
-    return routes
+        "field": "name_completion",
+        "size": MISTYPED_COMPLETIONS,
+        "fuzzy": {"fuzziness": 1, "prefix_length": 0, "min_length": MIN_FUZZY_LETTERS},
+    }
+    first: dict[str, Json] = {"completion": _completion(key, clean)}
+    if len(key) >= MIN_FUZZY_LETTERS:  # shorter ones begin the names of so many that the suggester has enough
+        first["prefix"] = _suggestions({"constant_score": {"filter": _all_prefixes(key)}}, limit)
+    fuzzy: Json = {"constant_score": {"filter": _all_prefixes(key, fuzziness="AUTO", max_expansions=50)}}
+    return [
+        first,
+        {"mistyped": _completion(key, slip)},
+        {"fuzzy prefix": _suggestions(_popular_first(fuzzy), CANDIDATES_PER_ROUTE)},
+    ]
 
 
-def build_wide_suggest(key: str) -> dict[str, Json]:
-    """Return the body of the dear route to completions: a letter or two wrong in every word."""
-    query = {"constant_score": {"filter": _all_prefixes(key, fuzziness="AUTO", max_expansions=50)}}
-    return {"fuzzy prefix": _body(_popular_first(query), (), CANDIDATES_PER_ROUTE)}
+def _completion(key: str, options: Json) -> Json:
+    return {
+        "suggest": {"names": {"prefix": key, "completion": options}},
+        "size": 0,
+        "_source": SUGGEST_FIELDS,
+    }
+
+
+def _suggestions(query: Json, size: int) -> Json:
+    return {**_body(query, (), size), "_source": SUGGEST_FIELDS}
 
 
 def _all_prefixes(key: str, **options: Any) -> Json:

@@ -35,9 +35,9 @@ SETTLED_ONE_WORD = 1.17
 DID_YOU_MEAN_SCORE = 0.5
 
 # The score is the share of a name in all that was found, and in nothing found (`NOBODY`).
-# Calibration error of the first hit (`python -m benchmarks.calibration`): .006 on misspellings and right names
-# that people typed, names weighing alike, .03 query by query; .04 on the committed queries. A sharpness of 22
-# is too modest on both, one of 40 too sure of hard names.
+# Calibration error of the first hit (`python -m benchmarks.calibration`): .006 on misspellings and right
+# names that people typed, names weighing alike, .03 query by query; .04 on the committed queries. A sharpness
+# of 22 is too modest on both, one of 40 too sure of hard names.
 SHARPNESS = 28.0
 NOBODY = 0.84
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -151,7 +152,7 @@ def parse(kind: type[AnyRequest], pairs: Iterable[tuple[str, str]]) -> AnyReques
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(value)
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields_of(kind)
     values: dict[str, Any] = {}
     errors = {name: "is not a parameter of this endpoint" for name in given if name not in fields}
     for name, field in fields.items():
@@ -174,6 +175,12 @@ def parse(kind: type[AnyRequest], pairs: Iterable[tuple[str, str]]) -> AnyReques
     if errors:
         raise RequestError(errors)
     return check(kind(**values))
+
+
+@cache
+def _fields_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    # once per kind: it evaluates the annotations, half a millisecond
+    return {field.name: field for field in msgspec.structs.fields(kind)}
 
 
 def _is_too_lax(value: Any, raw: Any) -> bool:

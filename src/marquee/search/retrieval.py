@@ -17,6 +17,7 @@ from marquee.errors import EngineNotReadyError
 from marquee.search import query
 from marquee.search.expansion import MIN_LIKENESS_JOINED, Expansion, expand, join_neighbours
 from marquee.search.rank import Hints, Ranked, is_settled, rank_actors
+from marquee.search.suggest import Completed
 
 # First names repeat from query to query: with their expansions at hand, the engine answered 298 instead of 88
 # queries a second (design.md, 6). An entry is some 40 tokens, 5 kB.
@@ -26,7 +27,7 @@ MAX_MIXED = 3
 MAX_SEARCHES_PER_REQUEST = 200
 """A batch of a hundred names is asked in several requests, so that no answer grows to tens of megabytes."""
 
-Document = TypeVar("Document", Actor, Title)
+Document = TypeVar("Document", Actor, Title, Completed)
 Bodies = Mapping[str, dict[str, Any]]
 """One search body for each route."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
 from marquee import names
-from marquee.catalog.documents import Actor
+from marquee.catalog.documents import KnownFor
 from marquee.search import similarity
 
 # While somebody types, who is meant is mostly somebody famous; a mistyped letter of five still costs more.
@@ -16,6 +17,27 @@ POPULARITY_WEIGHT = 0.14
 ORDER_BONUS = 0.05
 # Below this a completion is another name: half of the letters typed are wrong.
 MIN_LIKENESS = 0.6
+
+
+# One letter typed wrong of five: what is found so may be meant.
+LIKELY = 0.8
+# Who has this and begins with five letters just as typed is meant, rather than somebody one letter away.
+KNOWN_POPULARITY = 0.5
+MIN_CLEAR_LETTERS = 5
+
+Certainty = Literal["clear", "likely", "open"]
+"""Whether a dearer search for completions could find better ones: no; hardly; perhaps."""
+
+
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of a person to complete their name."""
+
+    nconst: str
+    name: str
+    birth_year: int | None
+    death_year: int | None
+    known_for: tuple[KnownFor, ...]
+    popularity: float
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,26 +53,28 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     """Half-open offsets of the matched parts, in UTF-16 units of `name`."""
 
 
-def rank_suggestions(key: str, candidates: Iterable[Actor], limit: int) -> tuple[list[Suggestion], bool]:
-    """Order the candidates whose name may become what is being typed; the last token may be unfinished.
-
-    Returns:
-        The suggestions, `limit` at most, and whether they are as good as any: all asked for, or some of them
-        begin with the very letters.
-    """
+def rank_suggestions(
+    key: str, candidates: Iterable[Completed], limit: int
+) -> tuple[list[Suggestion], Certainty]:
+    """Order the candidates whose name may become what is being typed; the last token may be unfinished."""
     typed = key.split()
-    scored: list[tuple[float, float, str, Actor, _Cover]] = []
-    is_clean = False
-    for actor in candidates:
-        fit = _fit(typed, names.normalise(actor.name).split())
+    scored: list[tuple[float, float, str, Completed, _Cover]] = []
+    clean = 0
+    is_clear, best = False, 0.0
+    for person in candidates:
+        fit = _fit(typed, names.normalise(person.name).split())
         if fit is None or fit[0] < MIN_LIKENESS:
             continue
-        is_clean = is_clean or fit[0] >= 1
-        score = fit[0] + POPULARITY_WEIGHT * actor.popularity
-        scored.append((-score, -actor.popularity, actor.nconst, actor, fit[1]))
+        best = max(best, fit[0])
+        if fit[0] >= 1:
+            clean += 1
+            is_known = person.popularity >= KNOWN_POPULARITY
+            is_clear = is_clear or (is_known and len(key) >= MIN_CLEAR_LETTERS) or clean >= limit
+        score = fit[0] + POPULARITY_WEIGHT * person.popularity
+        scored.append((-score, -person.popularity, person.nconst, person, fit[1]))
     scored.sort(key=lambda each: each[:3])
-    suggestions = [_suggest(actor, cover) for *_, actor, cover in scored[:limit]]
-    return suggestions, is_clean or len(suggestions) >= limit
+    suggestions = [_suggest(person, cover) for *_, person, cover in scored[:limit]]
+    return suggestions, "clear" if is_clear else "likely" if best >= LIKELY else "open"
 
 
 _Cover = list[tuple[int, int]]
@@ -86,21 +110,21 @@ def _cover(tokens: list[str], start: int, letters: int) -> _Cover:
     return cover
 
 
-def _suggest(actor: Actor, cover: _Cover) -> Suggestion:
-    located = names.locate(actor.name)
+def _suggest(person: Completed, cover: _Cover) -> Suggestion:
+    located = names.locate(person.name)
     covered = [located[at][1][:letters] for at, letters in sorted(cover)]
     return Suggestion(
-        nconst=actor.nconst,
-        name=actor.name,
-        birth_year=actor.birth_year,
-        death_year=actor.death_year,
-        known_for=_headline(actor),
+        nconst=person.nconst,
+        name=person.name,
+        birth_year=person.birth_year,
+        death_year=person.death_year,
+        known_for=_headline(person),
         highlight=tuple((places[0][0], places[-1][1]) for places in covered),
     )
 
 
-def _headline(actor: Actor) -> str | None:
-    if not actor.known_for:
+def _headline(person: Completed) -> str | None:
+    if not person.known_for:
         return None
-    first = actor.known_for[0]
+    first = person.known_for[0]
     return f"{first.title} ({first.year})" if first.year else first.title
