@@ -137,7 +137,7 @@ def test_the_documents_of_people_who_act(write: Write, build: Callable[..., Asse
         "name_joined": "jakegyllenhaal",
         "name_completion": [
             {"input": "jake gyllenhaal", "weight": 8705},
-            {"input": "gyllenhaal jake", "weight": 7205},
+            {"input": "gyllenhaal jake", "weight": 5705},
         ],
         "credits": [
             {

@@ -86,9 +86,9 @@ def test_a_name_is_completed_from_its_first_second_third_and_last_token() -> Non
     (row,) = keys_of(["Ana de la Reguera Cruz"], [0.6])
     assert row["name_completion"] == [
         {"input": "ana de la reguera cruz", "weight": 6000},
-        {"input": "de la reguera cruz ana", "weight": 4500},
-        {"input": "la reguera cruz ana de", "weight": 4500},
-        {"input": "cruz ana de la reguera", "weight": 4500},
+        {"input": "de la reguera cruz ana", "weight": 3000},
+        {"input": "la reguera cruz ana de", "weight": 3000},
+        {"input": "cruz ana de la reguera", "weight": 3000},
     ]
 
 
@@ -105,7 +105,7 @@ def test_who_is_not_to_be_completed_has_no_inputs() -> None:
     rows = with_name_keys(people, pl.col("popularity") > 0.5)
     assert rows["name_completion"].to_list() == [
         "null",
-        '[{"input":"bo lee","weight":9000},{"input":"lee bo","weight":7500}]',
+        '[{"input":"bo lee","weight":9000},{"input":"lee bo","weight":6000}]',
     ]
 
 

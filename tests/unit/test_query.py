@@ -7,12 +7,12 @@ from typing import Any
 from marquee.search.expansion import Expansion
 from marquee.search.query import (
     ACTOR_FIELDS,
+    SUGGEST_FIELDS,
     TOKEN_FIELDS,
     build_expansion,
     build_names,
     build_search,
     build_suggest,
-    build_wide_suggest,
 )
 
 
@@ -143,7 +143,8 @@ def test_a_single_word_near_few_tokens_needs_no_route_for_the_rest() -> None:
 
 def test_documents_come_without_keys_and_credits() -> None:
     names = build_names(["jake"], {"jake": [Expansion("jake", 1.0)]})
-    for each in (build_search("jake") | build_suggest("jake") | build_wide_suggest("jake") | names).values():
+    routes = [build_search("jake"), names, *build_suggest("jake", 8)]
+    for each in (each for bodies in routes for each in bodies.values()):
         assert "name" in each["_source"]
         assert not {"name_key", "name_joined", "name_completion", "credits"} & set(each["_source"])
 
@@ -166,32 +167,36 @@ def test_a_repeated_word_is_asked_for_once() -> None:
     assert words == {"match": {"name_key": {"query": "jake gyllenhaal", "operator": "and"}}}
 
 
+def completion(key: str, **options: Any) -> dict[str, Any]:
+    asked = {"prefix": key, "completion": {"field": "name_completion", **options}}
+    return {"suggest": {"names": asked}, "size": 0, "_source": SUGGEST_FIELDS}
+
+
+def prefixes(words: str, **options: Any) -> dict[str, Any]:
+    match = {"query": words, "operator": "and", **options}
+    return {"constant_score": {"filter": {"match": {"name_key.prefix": match}}}}
+
+
 def test_suggest_bodies() -> None:
-    prefixes = {"match": {"name_key.prefix": {"query": "de ni", "operator": "and"}}}
-    fuzzy = {"fuzziness": 1, "prefix_length": 0, "min_length": 3}
-    assert build_suggest("de ni") == {
-        "completion": {
-            "suggest": {
-                "clean": {"prefix": "de ni", "completion": {"field": "name_completion", "size": 30}},
-                "slip": {
-                    "prefix": "de ni",
-                    "completion": {"field": "name_completion", "size": 60, "fuzzy": fuzzy},
-                },
-            },
-            "size": 0,
-            "_source": ACTOR_FIELDS,
+    fuzzy = prefixes("de ni", fuzziness="AUTO", max_expansions=50)
+    assert build_suggest("de ni", 8) == [
+        {
+            "completion": completion("de ni", size=14),
+            "prefix": body(prefixes("de ni"), 8, SUGGEST_FIELDS),
         },
-        "prefix": body({"constant_score": {"filter": prefixes}}, 30),
-    }
+        {
+            "mistyped": completion(
+                "de ni", size=40, fuzzy={"fuzziness": 1, "prefix_length": 0, "min_length": 3}
+            )
+        },
+        {"fuzzy prefix": body(popular(fuzzy, 0.25), 50, SUGGEST_FIELDS)},
+    ]
 
 
-def test_two_letters_are_completed_as_they_are() -> None:
-    bodies = build_suggest("de")
-    assert list(bodies) == ["completion"]
-    assert list(bodies["completion"]["suggest"]) == ["clean"]
+def test_two_letters_are_completed_by_the_suggester_alone() -> None:
+    assert list(build_suggest("de", 8)[0]) == ["completion"]
 
 
-def test_wide_suggest_bodies() -> None:
-    options = {"query": "jake gil", "operator": "and", "fuzziness": "AUTO", "max_expansions": 50}
-    prefixes = {"constant_score": {"filter": {"match": {"name_key.prefix": options}}}}
-    assert build_wide_suggest("jake jake gil") == {"fuzzy prefix": body(popular(prefixes, 0.25), 50)}
+def test_a_repeated_word_is_completed_once() -> None:
+    first, _, _ = build_suggest("jake jake gil", 8)
+    assert first["prefix"]["query"] == prefixes("jake gil")

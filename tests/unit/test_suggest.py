@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from marquee.catalog.documents import Actor, KnownFor
-from marquee.search.suggest import Suggestion, rank_suggestions
+from marquee.catalog.documents import KnownFor
+from marquee.search.suggest import Certainty, Completed, Suggestion, rank_suggestions
 
 
-def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownFor, ...] = ()) -> Actor:
-    return Actor(
+def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownFor, ...] = ()) -> Completed:
+    return Completed(
         nconst=f"nm{abs(hash(name)) % 10**7:07}", name=name, birth_year=None, death_year=None,
-        professions=(), known_for=known_for, popularity=popularity, credits_count=1,
+        known_for=known_for, popularity=popularity,
     )  # fmt: skip
 
 
-def complete(key: str, *actors: Actor) -> list[Suggestion]:
+def complete(key: str, *actors: Completed) -> list[Suggestion]:
     suggestions, _ = rank_suggestions(key, actors, 8)
     return suggestions
 
@@ -48,20 +48,29 @@ def test_a_right_beginning_stands_above_a_mistyped_one() -> None:
 
 
 def test_other_names_are_left_out() -> None:
-    assert rank_suggestions("xyzzy", [actor("Jake Gyllenhaal")], 8) == ([], False)
-    assert rank_suggestions("jake gyllenhaal junior", [actor("Jake Gyllenhaal")], 8) == ([], False)
+    assert rank_suggestions("xyzzy", [actor("Jake Gyllenhaal")], 8) == ([], "open")
+    assert rank_suggestions("jake gyllenhaal junior", [actor("Jake Gyllenhaal")], 8) == ([], "open")
 
 
-def test_one_that_begins_with_the_very_letters_is_enough() -> None:
-    assert rank_suggestions("jake gyl", [actor("Jake Gyllenhaal")], 8)[1]
+@pytest.mark.parametrize(
+    ("typed", "popularity", "certainty"),
+    [
+        ("jake", 0.5, "likely"),
+        ("jake g", 0.49, "likely"),
+        ("jake g", 0.5, "clear"),
+        ("gyllen", 0.5, "clear"),
+        ("jxxe gyl", 0.5, "open"),
+        ("jake gil", 0.9, "likely"),
+    ],
+)
+def test_whether_a_better_completion_may_exist(typed: str, popularity: float, certainty: Certainty) -> None:
+    assert rank_suggestions(typed, [actor("Jake Gyllenhaal", popularity)], 8)[1] == certainty
 
 
-def test_one_that_is_mistyped_is_not_enough() -> None:
-    assert not rank_suggestions("jake gil", [actor("Jake Gyllenhaal")], 8)[1]
-
-
-def test_as_many_as_asked_for_are_enough() -> None:
-    assert rank_suggestions("jake gil", [actor("Jake Gyllenhaal")], 1)[1]
+def test_as_many_right_beginnings_as_asked_for_are_clear() -> None:
+    actors = [actor("Jake Gyllenhaal", 0.1), actor("Jake Weber", 0.1)]
+    assert rank_suggestions("jake", actors, 2)[1] == "clear"
+    assert rank_suggestions("jake", actors, 3)[1] == "likely"
 
 
 def test_the_first_known_for_title_is_the_headline() -> None:
