@@ -55,6 +55,8 @@ def read_people() -> list[Person]:
 
 PEOPLE = read_people()
 CHOSEN = random.Random(5).sample(PEOPLE, SAMPLED)
+ABSENT = 100
+"""The place of a person who is not among the hits."""
 BEARERS = Counter(names.normalise(each.name) for each in PEOPLE)
 SHARED_NAMES = sorted(key for key, bearers in BEARERS.items() if bearers > 1)
 
@@ -278,3 +280,27 @@ def test_what_cannot_be_searched_for_is_refused(q: str) -> None:
 @pytest.mark.parametrize("odd", ["zero-width", "right-to-left mark", "null and controls between"])
 async def test_invisible_signs_do_not_change_who_is_first(lookup: Lookup, odd: str) -> None:
     assert await find_first(lookup, ODD[odd]) == await find_first(lookup, "jake gyllenhaal")
+
+
+async def test_a_right_letter_more_keeps_the_place_or_betters_it(lookup: Lookup) -> None:
+    async def find_place(asked: tuple[Person, str]) -> int:
+        hits = await search(lookup, asked[1], NEAREST)
+        return next((at for at, hit in enumerate(hits, 1) if hit.nconst == asked[0].nconst), ABSENT)
+
+    prefixes = [
+        (person, person.name[:end])
+        for person in CHOSEN[:150]
+        for end in range(len(person.name) * 3 // 4, len(person.name) + 1)
+        if names.normalise(person.name[:end])
+    ]
+    places = await for_each(prefixes, find_place)
+    steps, worse = 0, []
+    for (person, typed), place, (other, longer), later in zip(
+        prefixes, places, prefixes[1:], places[1:], strict=False
+    ):
+        if person == other:
+            steps += 1
+            if later > place:
+                worse.append(f"{person.name}: {typed!r} {place} → {longer!r} {later}")
+    assert steps > 400
+    assert len(worse) <= 0.005 * steps, f"{len(worse)} of {steps}: {worse}"

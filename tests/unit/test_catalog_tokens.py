@@ -11,6 +11,7 @@ import pytest
 from marquee import names
 from marquee.catalog import tokens as tokens_module
 from marquee.catalog.tokens import MAX_TOKEN_LETTERS, Tokens
+from marquee.progress import SILENT
 
 
 def people(*rows: tuple[str, float]) -> pl.DataFrame:
@@ -19,7 +20,7 @@ def people(*rows: tuple[str, float]) -> pl.DataFrame:
 
 
 def write(tokens: Tokens, folder: Path) -> list[dict[str, Any]]:
-    count = tokens.write(folder / "tokens.parquet")
+    count = tokens.write(folder / "tokens.parquet", SILENT)
     rows = pl.read_parquet(folder / "tokens.parquet").to_dicts()
     assert count == len(rows)
     return rows

@@ -252,11 +252,8 @@ class _Run:
 
     def write_tokens(self) -> tuple[tuple[Path, ...], int]:
         """Write the token rows."""
-        self.progress.start("keys of tokens")
         path = self.work / "tokens.parquet"
-        tokens = self.tokens.write(path)
-        self.progress.finish()
-        return (path,), tokens
+        return (path,), self.tokens.write(path, self.progress)
 
     def join_casts(self) -> tuple[tuple[Path, ...], int]:
         """Write the title rows."""

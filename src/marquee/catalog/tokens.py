@@ -13,11 +13,14 @@ from pathlib import Path
 import polars as pl
 
 from marquee import names
+from marquee.progress import Progress
 
 MAX_TOKEN_LETTERS = 64
 """Longer ones, which are no names, can be found by the name as a whole; the engine's ids end at 512 bytes."""
 
 _MERGE_ROWS = 1 << 20
+KEYED_ROWS = 20_000
+"""Rows between two signs of progress."""
 
 
 class Tokens:
@@ -38,22 +41,31 @@ class Tokens:
         if sum(frame.height for frame in self._pending) > max(_MERGE_ROWS, self._tokens.height):
             self._merge()
 
-    def write(self, path: Path) -> int:
+    def write(self, path: Path, progress: Progress) -> int:
         """Write the rows of the token documents to a Parquet file; return how many they are."""
         self._merge()
-        tokens = self._tokens.sort("token")
-        respelt = _map(tokens["token"], names.respell)
-        tokens.with_columns(
-            _map(tokens["token"], lambda token: " ".join(names.grams(token))).alias("grams"),
-            _map(tokens["token"], lambda token: " ".join(names.sounds(token))).alias("sounds"),
-            respelt.alias("respelling"),
-            _map(respelt, names.skeleton).alias("skeleton"),
-        ).write_parquet(path, compression="lz4")
-        return tokens.height
+        progress.start("keys of tokens", self._tokens.height)
+        parts = []
+        for part in self._tokens.sort("token").iter_slices(KEYED_ROWS):
+            parts.append(_with_keys(part))
+            progress.advance(part.height)
+        (pl.concat(parts) if parts else _with_keys(self._tokens)).write_parquet(path, compression="lz4")
+        progress.finish()
+        return self._tokens.height
 
     def _merge(self) -> None:
         self._tokens = _distinct(pl.concat([self._tokens, *self._pending]))
         self._pending.clear()
+
+
+def _with_keys(tokens: pl.DataFrame) -> pl.DataFrame:
+    respelt = _map(tokens["token"], names.respell)
+    return tokens.with_columns(
+        _map(tokens["token"], lambda token: " ".join(names.grams(token))).alias("grams"),
+        _map(tokens["token"], lambda token: " ".join(names.sounds(token))).alias("sounds"),
+        respelt.alias("respelling"),
+        _map(respelt, names.skeleton).alias("skeleton"),
+    )
 
 
 def _distinct(tokens: pl.DataFrame) -> pl.DataFrame:

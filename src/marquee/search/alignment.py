@@ -16,6 +16,8 @@ SURPLUS_WEIGHT = 0.5
 JOINED_DISCOUNT = 0.02
 """The same letters in other words ("bradpitt") come right after the same words."""
 MIN_JOINED_LIKENESS = 0.6
+BEGUN_LIKENESS = 0.85
+"""Of the last of several words, if it begins a token: "olivia col" is on the way to Colman."""
 MAX_PART_LETTERS = 3
 """A word so short may be a part of a token even where the name has as many: "mc conaughey", "bra nagh"."""
 
@@ -51,8 +53,6 @@ def pair(asked: list[str], bearing: list[str]) -> list[Pair]:
 def _align_best(asked: list[str], bearing: list[str]) -> tuple[float, list[str], list[str], list[Pair]]:
     best, found = -1.0, (asked, bearing, list[Pair]())
     for discount, own, others in _set_blanks(asked, bearing):
-        if discount and not _is_near(own, others):
-            continue
         pairs = align(own, others)
         score = max(0.0, _score_tokens(own, others, pairs) - discount)
         if score > best:
@@ -60,30 +60,34 @@ def _align_best(asked: list[str], bearing: list[str]) -> tuple[float, list[str],
     return best, *found
 
 
-def _is_near(asked: list[str], bearing: list[str]) -> bool:
-    """Say whether joining may have made sense: cheaply, since nearly always it hasn't."""
-    words = max(asked, key=len), max(bearing, key=len)
-    return similarity.compare_spelling(*words) >= MIN_JOINED_LIKENESS
-
-
 def _set_blanks(asked: list[str], bearing: list[str]) -> Iterator[tuple[float, list[str], list[str]]]:
-    """Yield the ways to pair the words: as they are, two neighbours joined on either side, all joined."""
+    """Yield the ways to pair the words: as they are, two neighbours joined on either side, all joined.
+
+    A joined word that is like none on the other side is left out: nearly all are, and to align them is dear.
+    """
     yield 0.0, asked, bearing
     if len(bearing) > len(asked):
-        for joined in _join_neighbours(bearing):
-            yield JOINED_DISCOUNT, asked, joined
+        for joined, tokens in _join_neighbours(bearing):
+            if _is_near(joined, asked):
+                yield JOINED_DISCOUNT, asked, tokens
     longest = None if len(asked) > len(bearing) else MAX_PART_LETTERS
-    for joined in _join_neighbours(asked, longest):
-        yield JOINED_DISCOUNT, joined, bearing
-    if abs(len(asked) - len(bearing)) > 1:
+    for joined, tokens in _join_neighbours(asked, longest):
+        if _is_near(joined, bearing):
+            yield JOINED_DISCOUNT, tokens, bearing
+    if abs(len(asked) - len(bearing)) > 1 and _is_near("".join(asked), ["".join(bearing)]):
         yield JOINED_DISCOUNT, ["".join(asked)], ["".join(bearing)]
 
 
-def _join_neighbours(tokens: list[str], longest: int | None = None) -> Iterator[list[str]]:
-    """Yield the tokens with two neighbours joined, one of which has `longest` letters at most."""
+def _join_neighbours(tokens: list[str], longest: int | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Yield two neighbours joined, one of which has `longest` letters at most, and the tokens with them."""
     for at in range(len(tokens) - 1):
         if longest is None or min(len(tokens[at]), len(tokens[at + 1])) <= longest:
-            yield [*tokens[:at], tokens[at] + tokens[at + 1], *tokens[at + 2 :]]
+            joined = tokens[at] + tokens[at + 1]
+            yield joined, [*tokens[:at], joined, *tokens[at + 2 :]]
+
+
+def _is_near(joined: str, words: list[str]) -> bool:
+    return any(similarity.compare_spelling(joined, word) >= MIN_JOINED_LIKENESS for word in words)
 
 
 def align(asked: list[str], bearing: list[str]) -> list[Pair]:
@@ -93,7 +97,7 @@ def align(asked: list[str], bearing: list[str]) -> list[Pair]:
     """
     grid = sorted(
         (
-            (similarity.compare_tokens(a, b), -row, -column)
+            (_liken(a, b, is_unfinished=0 < row == len(asked) - 1), -row, -column)
             for row, a in enumerate(asked)
             for column, b in enumerate(bearing)
         ),
@@ -109,6 +113,13 @@ def align(asked: list[str], bearing: list[str]) -> list[Pair]:
         (a, bearing[partner[row][0]], partner[row][1]) if row in partner else (a, "", 0.0)
         for row, a in enumerate(asked)
     ]
+
+
+def _liken(asked: str, token: str, *, is_unfinished: bool) -> float:
+    likeness = similarity.compare_tokens(asked, token)
+    if is_unfinished and len(asked) > 1 and token.startswith(asked):
+        return max(likeness, BEGUN_LIKENESS)
+    return likeness
 
 
 def _score_tokens(asked: list[str], bearing: list[str], pairs: list[Pair]) -> float:

@@ -56,7 +56,10 @@ def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]
     words = " ".join(_distinct(key))
     same: Json = {"constant_score": {"filter": {"term": {"name_joined": joined}}, "boost": 2}}
     all_words: Json = {"match": {"name_key": {"query": words, "operator": "and"}}}
-    exact: Json = {"dis_max": {"queries": [same, {"constant_score": {"filter": all_words}}]}}
+    queries: list[Json] = [same, {"constant_score": {"filter": all_words}}]
+    if " " in key:  # the last word may be unfinished
+        queries.append({"constant_score": {"filter": _all_prefixes(key), "boost": 0.5}})
+    exact: Json = {"dis_max": {"queries": queries}}
     routes = {"exact": _body(_popular_first(exact), professions, MAX_BEARERS)}
     # Among the names one letter from "lee" there is no telling who is meant.
     if len(joined) > 3:
@@ -110,7 +113,8 @@ def build_names(
     ]
     if not clauses:
         return {}
-    query: Json = {"bool": {"should": clauses, "minimum_should_match": max(1, len(words) - 1)}}
+    known = sum(bool(expansions[word]) for word in words)
+    query: Json = {"bool": {"should": clauses, "minimum_should_match": max(1, known - 1)}}
     return {"tokens": _body(_popular_first(query), professions, CANDIDATES_PER_ROUTE)}
 
 
