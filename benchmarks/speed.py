@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,6 +44,9 @@ from marquee.settings import read_settings
 SEED = 1
 WARM_UP = 40
 SUGGESTIONS = 8
+MOST_WORDS = 12
+MAX_LETTERS = 200
+DEAR_REPETITIONS = 5
 START_TIMEOUT_S = 30
 Asked = Callable[[str], Awaitable[Any]]
 
@@ -64,6 +68,20 @@ class Mix:
             else:
                 self.searches["hard"].append(misspell(surname_of(name), rng)[0])
             self.suggests.append(plain[: rng.randint(3, 12)].strip())
+        tokens = Counter(token for name in names for token in normalise(name).split())
+        common = [token for token, _ in tokens.most_common(MOST_WORDS)]
+        self.dear = [
+            *common[:4],
+            " ".join(common[:2]),
+            " ".join(common),
+            " ".join(slip(token, rng) or token for token in common),
+            " ".join("abcdefghijkl"),
+            "de la del von van der",
+            f"{common[0]} " * 20,
+            "x" * MAX_LETTERS,
+            "schwarzenegger" * 10,
+        ]
+        """Common tokens, many words, many letters."""
 
 
 async def draw_names(cluster: Cluster, prefix: str, count: int) -> list[str]:
@@ -210,6 +228,11 @@ async def measure(endpoint: Endpoint, prefix: str, count: int) -> None:
             },
         )
         show(f"suggest, {people:,} people", suggests, "tutorial")
+        dear = mix.dear * (DEAR_REPETITIONS + WARM_UP // len(mix.dear))
+        costs = await take_turns(dear, {"Marquee": _service(service, "/v1/actors/search")})
+        show("searches made to be dear", costs, None)
+        ratio = max(costs["Marquee"]) / quantile(searches["Marquee"], 50)
+        OUT.print(f"the dearest of them took {ratio:.1f} times the median search", highlight=False)
         lookup = Lookup(cluster, prefix)
         own: dict[str, list[float]] = {"search": [], "suggest": []}
         for question in questions[: len(questions) // 2]:

@@ -145,7 +145,7 @@ def test_a_profile_and_a_title(client: httpx.Client, sample: str) -> None:
 def test_status(client: httpx.Client, sample: str) -> None:
     status = client.get("/v1/status").json()
     assert status["generation"] == sample
-    assert status["counts"] == {"actors": 28_079, "titles": 35_250, "tokens": 19_307}
+    assert status["counts"] == {"actors": 28_079, "titles": 35_250}
     assert (status["fresh"], status["degraded"], status["data_age_s"]) == (True, False, None)
     assert status["source"]["kind"] == "sample"
     assert status["engine"]["status"] in ("green", "yellow")
@@ -418,3 +418,102 @@ def test_titles_by_misspelt_name(client: httpx.Client, query: str, title: str) -
     assert list(answer) == ["query", "generation", "stale", "hits"]
     assert answer["hits"][0]["title"] == title
     assert 0.5 <= answer["hits"][0]["score"] <= 1
+
+
+def match(client: httpx.Client, *queries: dict[str, Any], **options: Any) -> dict[str, Any]:
+    response = client.post("/v1/actors/match", json={"queries": list(queries), **options})
+    assert response.status_code == 200
+    results: dict[str, Any] = response.json()["results"]
+    return results
+
+
+def test_the_match_answer_has_the_contracts_fields(client: httpx.Client, sample: str) -> None:
+    response = client.post("/v1/actors/match", json={"queries": [{"id": "a", "name": "jake gylenhal"}]})
+    answer = response.json()
+    assert list(answer) == ["generation", "results"]
+    assert answer["generation"] == sample
+    assert list(answer["results"]["a"]) == ["match", "ambiguous", "candidates"]
+    hit = client.get("/v1/actors/search", params={"q": "jake gylenhal", "limit": 1}).json()["hits"][0]
+    assert answer["results"]["a"]["match"] == answer["results"]["a"]["candidates"][0] == hit
+
+
+def test_a_hundred_names_are_matched_as_one_by_one(client: httpx.Client) -> None:
+    names = [query for query, _ in MISSPELT] * 12
+    results = match(client, *({"id": str(at), "name": name} for at, name in enumerate(names[:100])))
+    assert [results[str(at)]["match"]["name"] for at in range(100)] == [name for _, name in MISSPELT * 12][
+        :100
+    ]
+
+
+def test_nobody_is_matched_below_the_threshold(client: httpx.Client) -> None:
+    results = match(client, {"id": "a", "name": "xqzvw kjhgf"}, {"id": "b", "name": "jake gylenhal"})
+    assert results["a"]["match"] is None
+    assert results["b"]["match"]["name"] == "Jake Gyllenhaal"
+
+
+def test_the_threshold_and_the_number_of_candidates_can_be_set(client: httpx.Client) -> None:
+    results = match(client, {"id": "a", "name": "jake gylenhal"}, min_score=1.0, candidates=2)
+    assert results["a"]["match"] is None
+    assert len(results["a"]["candidates"]) == 2
+
+
+def test_a_title_tells_namesakes_apart(client: httpx.Client) -> None:
+    found = match(client, {"id": "a", "name": "michelle williams"}, candidates=20)["a"]["candidates"]
+    namesakes = [hit for hit in found if hit["name"] == found[0]["name"] and hit["known_for"]]
+    for hit in namesakes:
+        title = hit["known_for"][0]["title"]
+        results = match(
+            client,
+            {"id": "one", "name": "michelle williams", "title": title},
+            {"id": "list", "name": "michelle williams", "title": ["No Such Film At All", title]},
+        )
+        assert results["one"]["match"]["nconst"] == results["list"]["match"]["nconst"] == hit["nconst"]
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter"),
+    [
+        ({"queries": []}, "queries"),
+        ({"queries": [{"id": str(at), "name": "x"} for at in range(101)]}, "queries"),
+        ({"queries": [{"id": "a", "name": "x"}, {"id": "a", "name": "y"}]}, "queries[1].id"),
+        ({"queries": [{"id": "a", "name": "🙂"}]}, "queries[0].name"),
+        ({"queries": [{"id": "a", "name": "x" * 201}]}, "queries[0].name"),
+        ({"queries": [{"id": "a", "name": "x\u0000"}]}, "queries[0].name"),
+        ({"queries": [{"id": "a", "name": "x", "born": "1980"}]}, "queries[0].born"),
+        ({"queries": [{"id": "a", "name": "x", "birth": 1980}]}, "queries[0]"),
+        ({"queries": [{"name": "x"}]}, "queries[0]"),
+        ({"queries": [{"id": "a", "name": "x"}], "min_score": 2}, "min_score"),
+        ({}, "body"),
+        ([], "body"),
+    ],
+)
+def test_an_unusable_match_names_what_is_wrong(client: httpx.Client, body: Any, parameter: str) -> None:
+    errors = problem(client.post("/v1/actors/match", json=body), 400, "bad-request")["errors"]
+    assert [error["parameter"].split("[...]")[0] for error in errors] == [parameter]
+
+
+def test_a_match_that_is_no_json_is_refused(client: httpx.Client) -> None:
+    headers = {"content-type": "application/json"}
+    problem(client.post("/v1/actors/match", content=b'{"queries', headers=headers), 400, "bad-request")
+    problem(client.post("/v1/actors/match", content=b"x"), 415, "unsupported-media-type")
+    problem(client.post("/v1/actors/match?x=1", json={"queries": []}), 400, "bad-request")
+    long = b'{"queries": "' + b"x" * (1 << 20) + b'"}'
+    problem(client.post("/v1/actors/match", content=long, headers=headers), 413, "request-entity-too-large")
+
+
+def test_the_schema_describes_the_body_of_a_match(client: httpx.Client) -> None:
+    schema = client.get("/schema/openapi.json").json()
+    body = schema["paths"]["/v1/actors/match"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["queries"]["maxItems"] == 100
+    assert set(body["properties"]["queries"]["items"]["properties"]) == {
+        "id", "name", "born", "born_tolerance", "title"
+    }  # fmt: skip
+
+
+def test_an_explanation_says_in_words_why_the_first_beat_the_second(client: httpx.Client) -> None:
+    params = {"q": "jake gylenhal", "explain": "true", "limit": "2"}
+    first, second = client.get("/v1/actors/search", params=params).json()["hits"]
+    reasons = first["explanation"]["reasons"]
+    assert reasons[0] == "“jake” as typed"
+    assert reasons[1] == "“gylenhal” is 2 letters from “gyllenhaal”, and sounds like it"
+    assert reasons[-1].startswith(f"above {second['name']}: the name (+")

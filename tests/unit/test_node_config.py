@@ -37,9 +37,9 @@ def layout(tmp_path: Path) -> Layout:
 
 @pytest.mark.parametrize(
     ("memory", "heap_mb"),
-    [(0, 400), (GIB, 400), (2 * GIB, 512), (3 * GIB, 768), (4 * GIB, 1024), (512 * GIB, 1024)],
+    [(0, 400), (2 * GIB, 400), (4 * GIB, 512), (8 * GIB, 1024), (24 * GIB, 2048), (512 * GIB, 2048)],
 )
-def test_the_heap_is_a_quarter_of_the_memory_within_limits(memory: int, heap_mb: int) -> None:
+def test_the_heap_is_an_eighth_of_the_memory_within_limits(memory: int, heap_mb: int) -> None:
     assert choose_heap_mb(memory) == heap_mb
 
 

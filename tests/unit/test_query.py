@@ -33,7 +33,9 @@ def body(query: dict[str, Any], size: int, fields: list[str] = ACTOR_FIELDS) -> 
 def test_search_bodies() -> None:
     joined = {"constant_score": {"filter": {"term": {"name_joined": "jakegy"}}, "boost": 2}}
     words = {"match": {"name_key": {"query": "jake gy", "operator": "and"}}}
-    exact = {"dis_max": {"queries": [joined, {"constant_score": {"filter": words}}]}}
+    begun = {"match": {"name_key.prefix": {"query": "jake gy", "operator": "and"}}}
+    unfinished = {"constant_score": {"filter": begun, "boost": 0.5}}
+    exact = {"dis_max": {"queries": [joined, {"constant_score": {"filter": words}}, unfinished]}}
     near = {"fuzzy": {"name_joined": {"value": "jakegy", "fuzziness": 1, "rewrite": "constant_score"}}}
     assert build_search("jake gy") == {
         "exact": body(popular(exact, 0.25), 100),

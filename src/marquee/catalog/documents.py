@@ -24,8 +24,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
     nconst: str
     name: str
-    birth_year: int | None
-    death_year: int | None
+    birth_year: int | None = None
+    death_year: int | None = None
     professions: tuple[str, ...]
     known_for: tuple[KnownFor, ...]
     popularity: float
@@ -51,12 +51,12 @@ class Title(msgspec.Struct, frozen=True, kw_only=True):
     tconst: str
     title: str
     original_title: str
-    title_type: str | None
-    year: int | None
-    end_year: int | None
-    runtime_minutes: int | None
+    title_type: str | None = None
+    year: int | None = None
+    end_year: int | None = None
+    runtime_minutes: int | None = None
     genres: tuple[str, ...]
-    rating: float | None
+    rating: float | None = None
     """1 to 10."""
     votes: int
 

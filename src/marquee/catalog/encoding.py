@@ -18,7 +18,7 @@ ACTOR_JSON_COLUMNS = ("name_completion", "known_for", "credits")
 lists of `KnownFor`, and of the values of `Credit`, newest first. `credits` is stored, never searched."""
 TITLE_COLUMNS = (
     "tconst", "title", "original_title", "title_type", "year", "end_year", "runtime_minutes", "genres",
-    "rating", "votes", "title_key", "original_key", "popularity",
+    "rating", "votes", "original_key", "title_key", "popularity",
 )  # fmt: skip
 """Fields of a title document. `original_key` is null unless it differs from `title_key`."""
 TITLE_JSON_COLUMNS = ("cast",)

@@ -46,6 +46,11 @@ class BuildMeta(msgspec.Struct, frozen=True, kw_only=True):
     quality: dict[str, Any] = {}
     """The quality report of the catalogue, as JSON."""
 
+    @property
+    def shown_counts(self) -> dict[str, int]:
+        """The counts that people ask for: not those of helper indexes."""
+        return {kind: count for kind, count in self.counts.items() if kind != "tokens"}
+
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """A generation that exists in the engine."""

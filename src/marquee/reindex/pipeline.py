@@ -18,7 +18,7 @@ from marquee.catalog.sources import Source
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.engine.generations import BuildMeta, Generation, SourceMeta
-from marquee.engine.mappings import MAPPING_VERSION, Kind
+from marquee.engine.mappings import MAPPING_VERSION
 from marquee.progress import Progress
 from marquee.reindex.build import assemble_rows, create, discard, load_documents
 from marquee.reindex.gate import check_rejects
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     built: bool
     """False where the live generation already holds what would have been built."""
-    counts: dict[Kind, int]
+    counts: dict[str, int]
     took_s: float
 
 
@@ -58,7 +58,7 @@ def find_current(live: Generation | None, basis: str | None) -> Outcome | None:
     """Return what a reindex would say if the live generation has this basis (None: any), else None."""
     if live is None or live.meta is None or (basis is not None and live.meta.basis != basis):
         return None
-    return Outcome(generation=live.id, built=False, counts=live.meta.counts, took_s=0.0)
+    return Outcome(generation=live.id, built=False, counts=live.meta.shown_counts, took_s=0.0)
 
 
 async def reindex(
@@ -113,7 +113,10 @@ async def reindex(
         await asyncio.to_thread(workspace.close)
     await _prune(cluster, settings)
     return Outcome(
-        generation=generation, built=True, counts=meta.counts, took_s=round(time.monotonic() - started, 2)
+        generation=generation,
+        built=True,
+        counts=meta.shown_counts,
+        took_s=round(time.monotonic() - started, 2),
     )
 
 

@@ -111,7 +111,7 @@ def _describe(live: Generation | None, engine: EngineStatus) -> Status:
         source=meta.source if meta else None,
         data_age_s=age_s,
         fresh=fresh,
-        counts={str(kind): count for kind, count in meta.counts.items()} if meta else {},
+        counts=meta.shown_counts if meta else {},
         degraded=engine.status in ("red", "unreachable") or not fresh,
         engine=engine,
         attribution=meta.attribution if meta else "",

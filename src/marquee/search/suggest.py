@@ -34,8 +34,8 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
 
     nconst: str
     name: str
-    birth_year: int | None
-    death_year: int | None
+    birth_year: int | None = None
+    death_year: int | None = None
     known_for: tuple[KnownFor, ...]
     popularity: float
 

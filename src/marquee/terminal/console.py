@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.text import Text
 
 from marquee.catalog.sources import IMDB_ATTRIBUTION
-from marquee.engine.mappings import Kind
 
 # Answers go to standard output, everything about how they came to be to standard error.
 OUT = Console()
@@ -16,7 +15,7 @@ ERR = Console(stderr=True)
 
 
 def show_welcome(
-    address: tuple[str, int], generation: str | None = None, counts: Mapping[Kind, int] | None = None
+    address: tuple[str, int], generation: str | None = None, counts: Mapping[str, int] | None = None
 ) -> None:
     """Print where to look."""
     host, port = address[:2]

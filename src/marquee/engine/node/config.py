@@ -15,7 +15,7 @@ from marquee.engine.node.layout import Layout
 USERNAME = "marquee"
 _MIB = 1 << 20
 _MIN_HEAP_MB = 400
-_MAX_HEAP_MB = 1024
+_MAX_HEAP_MB = 2048
 
 # As bytes: shares of the disk block writing on a laptop that is 95 % full with 50 GB to spare.
 _WATERMARKS = {"low": "400mb", "high": "300mb", "flood_stage": "200mb"}
@@ -41,8 +41,8 @@ rootLogger.appenderRef.file.ref = file
 
 
 def choose_heap_mb(memory_bytes: int) -> int:
-    """Return the heap in MiB: a quarter of the memory, at least 400 (less does not boot), at most 1024."""
-    return max(_MIN_HEAP_MB, min(_MAX_HEAP_MB, memory_bytes // _MIB // 4))
+    """Return the heap in MiB: an eighth of the memory, at least 400 (less does not boot), at most 2048."""
+    return max(_MIN_HEAP_MB, min(_MAX_HEAP_MB, memory_bytes // _MIB // 8))
 
 
 def measure_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -130,6 +130,8 @@ def render_settings(layout: Layout, port: int) -> str:
         "transport.port": "0",
         "node.portsfile": True,
         "discovery.type": "single-node",
+        # Of the heap: a reindex fills it, and larger segments at first are fewer merges later.
+        "indices.memory.index_buffer_size": "25%",
         "xpack.security.enabled": True,
         "xpack.security.transport.ssl.enabled": False,
         "xpack.security.autoconfiguration.enabled": False,
