@@ -33,6 +33,7 @@ SETTLED = 1.0
 popular has .14. The cheap routes have found all nearer ones. At .98 the first misses are seen in the
 committed queries (97.9 → 97.8 % first), at 1.0 none."""
 SETTLED_ONE_WORD = 1.17
+"""Of a single word, whose popular bearer weighs more: only its own well-known bearers end the search."""
 DID_YOU_MEAN_SCORE = 0.5
 
 # The score is the share of a name in all that was found, and in nothing found (`NOBODY`).

@@ -10,16 +10,13 @@ from rapidfuzz.distance import OSA, JaroWinkler
 from marquee import names
 from marquee.search.nicknames import find_forms
 
-# Four views of a pair of tokens. One word typed for one token, 1,443 misspellings of 140 names, the bearers'
-# popularity at .25, names weighted equally; right first, in percent, for the misspellings of hard names that
-# people typed / those on Reddit / those written down by hand:
-#   edits alone 43/85/67, sound alone 50/61/46, both halves 62/91/70, with respelling 60/91/74,
-#   with Jaro-Winkler 58/92/75; a free fit, names left out in turn, gained nothing on these.
-SPELLING_SHARE = 0.3
-RESPELLING_SHARE = 0.25
-SOUND_SHARE = 0.25
-START_SHARE = 0.2
-"""Of Jaro-Winkler: letters in common, the first ones above all."""
+# Four views of a pair of tokens: edits between the spellings, edits between the respellings by ear, edits
+# between the double-metaphone codes, and Jaro-Winkler (letters in common, the first ones above all). One
+# word for one token, 1,443 misspellings of 140 names, names weighing alike; right first in percent, for hard
+# names that people typed / those on Reddit / those written down by hand: edits alone 43/85/67, sound alone
+# 50/61/46, both halves 62/91/70, with respelling 60/91/74, with Jaro-Winkler 58/92/75. A free fit, names left
+# out in turn, gained nothing on these. `python -m benchmarks.shares` measures them on any file of queries.
+SHARES = (0.3, 0.25, 0.25, 0.2)
 NICKNAME_LIKENESS = 0.9
 """Of two forms of a first name: "bob" is Robert, unless there is a Bob."""
 HEARD_PREFIX = 0.92
@@ -67,16 +64,22 @@ def sound_alike(a: str, b: str) -> bool:
     return compare_sound(spell(a), spell(b)) == 1
 
 
+def view(a: Spelling, b: Spelling) -> tuple[float, float, float, float]:
+    """Return how alike two tokens are in the four views of SHARES."""
+    return (
+        OSA.normalized_similarity(a.token, b.token),
+        OSA.normalized_similarity(a.respelling, b.respelling),
+        compare_sound(a, b),
+        JaroWinkler.similarity(a.token, b.token),
+    )
+
+
 def compare(a: Spelling, b: Spelling) -> float:
     """Return how alike two tokens are, in spelling and sound together; 1 only where they are equal."""
     if a.token == b.token:
         return 1.0
-    likeness = (
-        SPELLING_SHARE * OSA.normalized_similarity(a.token, b.token)
-        + RESPELLING_SHARE * OSA.normalized_similarity(a.respelling, b.respelling)
-        + SOUND_SHARE * compare_sound(a, b)
-        + START_SHARE * JaroWinkler.similarity(a.token, b.token)
-    )
+    spelling, respelling, sound, start = view(a, b)
+    likeness = SHARES[0] * spelling + SHARES[1] * respelling + SHARES[2] * sound + SHARES[3] * start
     return min(likeness, 0.99)
 
 
