@@ -75,7 +75,7 @@ def main() -> None:
         if endpoint.username:
             url = url.replace("://", f"://{endpoint.username}:{endpoint.password}@")
         environ = {**os.environ, "MARQUEE_ELASTICSEARCH_URL": url, "MARQUEE_INDEX_PREFIX": PREFIX}
-        environ["MARQUEE_PEOPLE"] = "everyone"
+        environ["MARQUEE_PEOPLE"] = settings.people
         engine = asyncio.run(remove_generations(endpoint))
         print_header(
             "Reindex from files to swapped aliases",
