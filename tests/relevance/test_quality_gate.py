@@ -40,11 +40,11 @@ EVERY = 5
 """The gate asks for every fifth name."""
 COMPLETED_NAMES = 25
 
-# Measured when the floors were set, on this part of the set: recall@1 .947, @10 .983; right names @1 1.0 and
-# did_you_mean on none of them; 3.72 keystrokes, one slip .836, first letter .960. The room is three queries
+# Measured when the floors were set, on this part of the set: recall@1 .980, @10 .997; right names @1 1.0 and
+# did_you_mean on none of them; 3.72 keystrokes, one slip .900, first letter .960. The room is three queries
 # of .0033 each, for ties: the requests of a bulk load arrive in any order, so two builds of one sample break
-# them differently. Without grams recall@1 is .923. `python -m benchmarks.quality` measures the whole set. Who
-# makes search better raises the floors.
+# them differently. `python -m benchmarks.quality` measures the whole set. Who makes search better raises the
+# floors.
 
 
 def choose(path: Path) -> list[Query]:
@@ -63,8 +63,8 @@ async def test_misspelt_names_are_found(subject: InProcess) -> None:
     judged, _ = await ask(subject, choose(MISSPELT))
     recall = measure_recall(judged)
     assert recall.names == 100
-    assert recall.at_1.mean >= 0.935
-    assert recall.at_10.mean >= 0.973
+    assert recall.at_1.mean >= 0.97
+    assert recall.at_10.mean >= 0.986
 
 
 @pytest.mark.anyio
@@ -79,7 +79,7 @@ async def test_names_are_completed(subject: InProcess) -> None:
     names = list({query.name_key: query for query in choose(CORRECT)}.values())[:COMPLETED_NAMES]
     completion = await measure_completion(subject, names)
     assert completion.keystrokes.mean <= 3.9
-    assert completion.slip.mean >= 0.81
+    assert completion.slip.mean >= 0.87
     assert completion.first_letter.mean >= 0.88
 
 
