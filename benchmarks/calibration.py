@@ -69,17 +69,11 @@ async def collect(lookup: Lookup, queries: Sequence[Query]) -> list[Case]:
     return cases
 
 
-def share(case: Case, sharpness: float, nobody: float) -> list[float]:
-    """Return the score of each name, as `rank` makes it."""
-    weights = [math.exp(sharpness * (each - nobody)) for each in case.ranks]
-    return [weight / (1 + sum(weights)) for weight in weights]
-
-
 def log_likelihood(cases: Sequence[Case], sharpness: float, nobody: float) -> float:
     """Return the mean log probability of what was meant."""
     total = 0.0
     for case in cases:
-        scores = share(case, sharpness, nobody)
+        scores = rank.share(case.ranks, sharpness, nobody)
         right = scores[case.meant] if case.meant is not None else 1 - sum(scores)
         total += case.weight * math.log(max(right, 1e-9))
     return total / sum(case.weight for case in cases)
@@ -90,7 +84,7 @@ def calibration_error(cases: Sequence[Case], sharpness: float, nobody: float) ->
     bins: dict[int, list[tuple[float, float, float]]] = {}
     for case in cases:
         if case.ranks:
-            score = share(case, sharpness, nobody)[0]
+            score = rank.share(case.ranks, sharpness, nobody)[0]
             at = min(BINS - 1, int(score * BINS))
             bins.setdefault(at, []).append((case.weight, score, float(case.meant == 0)))
     total = sum(weight for members in bins.values() for weight, _, _ in members)

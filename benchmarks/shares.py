@@ -27,8 +27,9 @@ from marquee.engine.cluster import Cluster
 from marquee.engine.endpoint import open_endpoint
 from marquee.names import normalise
 from marquee.search import query as bodies
-from marquee.search.expansion import POPULARITY_WEIGHT
-from marquee.search.similarity import SHARES, Spelling, spell, view
+from marquee.search.expansion import read_spelling
+from marquee.search.rank import POPULARITY_WEIGHT_ONE_WORD
+from marquee.search.similarity import SHARES, spell, view
 from marquee.settings import read_settings
 
 STEPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -59,13 +60,10 @@ async def collect(cluster: Cluster, prefix: str, queries: Sequence[Query]) -> li
         hits = [hit for answer in await cluster.search_many(searches) for hit in answer["hits"]["hits"]]
         found = {hit["_id"]: msgspec.convert(hit["_source"], Token) for hit in hits}
         tokens = list(found)
-        spellings = [
-            Spelling(each.token, each.respelling, tuple(each.sounds.split())) for each in found.values()
-        ]
         cases.append(
             Case(
                 name=query.name_key,
-                views=[view(spell(word), spelling) for spelling in spellings],
+                views=[view(spell(word), read_spelling(each)) for each in found.values()],
                 popularities=[each.popularity for each in found.values()],
                 equal=tokens.index(word) if word in found else None,
                 meant=tokens.index(meant) if meant in found else None,
@@ -80,11 +78,11 @@ def rank(case: Case, shares: Views) -> int | None:
         return None
     ranks = [
         min(sum(share * part for share, part in zip(shares, views, strict=True)), 0.99)
-        + POPULARITY_WEIGHT * popularity
+        + POPULARITY_WEIGHT_ONE_WORD * popularity
         for views, popularity in zip(case.views, case.popularities, strict=True)
     ]
     if case.equal is not None:
-        ranks[case.equal] = 1.0 + POPULARITY_WEIGHT * case.popularities[case.equal]
+        ranks[case.equal] = 1.0 + POPULARITY_WEIGHT_ONE_WORD * case.popularities[case.equal]
     return 1 + sum(each > ranks[case.meant] for each in ranks)
 
 

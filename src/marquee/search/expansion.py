@@ -16,13 +16,12 @@ from marquee.catalog.documents import Token
 from marquee.search import similarity
 from marquee.search.alignment import MAX_PART_LETTERS
 from marquee.search.nicknames import find_forms
+from marquee.search.rank import POPULARITY_WEIGHT_ONE_WORD
 
 MAX_EXPANSIONS = 40
 MIN_LIKENESS = 0.5
 MIN_LIKENESS_JOINED = 0.8
 """Of two words joined, since every other token is already there for each of them."""
-POPULARITY_WEIGHT = 0.25
-"""As in the rank of a one-word query: which tokens are worth a look also is a question of who bears them."""
 
 
 class Expansion(msgspec.Struct, frozen=True):
@@ -38,12 +37,18 @@ def expand(word: str, tokens: Iterable[Token]) -> tuple[Expansion, ...]:
     forms = find_forms(word)
     scored = [(similarity.NICKNAME_LIKENESS, Expansion(form, similarity.NICKNAME_LIKENESS)) for form in forms]
     for each in tokens:
-        spelling = similarity.Spelling(each.token, each.respelling, tuple(each.sounds.split()))
-        likeness = similarity.compare(asked, spelling)
+        likeness = similarity.compare(asked, read_spelling(each))
         if likeness >= MIN_LIKENESS and each.token not in forms:
-            scored.append((likeness + POPULARITY_WEIGHT * each.popularity, Expansion(each.token, likeness)))
+            # which tokens are worth a look also is a question of who bears them
+            popularity = POPULARITY_WEIGHT_ONE_WORD * each.popularity
+            scored.append((likeness + popularity, Expansion(each.token, likeness)))
     scored.sort(key=lambda pair: (-pair[0], pair[1].token))
     return tuple(expansion for _, expansion in scored[:MAX_EXPANSIONS])
+
+
+def read_spelling(token: Token) -> similarity.Spelling:
+    """Return the forms of a token that its document holds ready."""
+    return similarity.Spelling(token.token, token.respelling, tuple(token.sounds.split()))
 
 
 def join_neighbours(words: Sequence[str]) -> list[str]:

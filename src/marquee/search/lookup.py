@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from marquee import names
 from marquee.catalog.documents import Actor, CastEntry, Credit, Title, read_entries
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
@@ -64,11 +63,7 @@ class Lookup:
         question = Question(
             key=request.key,
             professions=request.profession,
-            hints=Hints(
-                born=request.born,
-                born_tolerance=request.born_tolerance,
-                titles=tuple(names.normalise(title) for title in request.title),
-            ),
+            hints=Hints.read(request.born, request.born_tolerance, request.title),
         )
         generation, (ranked,) = await self._retrieval.rank([question])
         shown = [each for each in ranked if each.score >= request.min_score]
@@ -89,14 +84,7 @@ class Lookup:
     async def match(self, request: MatchRequest) -> MatchAnswer:
         """Find the bearers of many names at once; raises as `search` does."""
         questions = [
-            Question(
-                key=each.key,
-                hints=Hints(
-                    born=each.born,
-                    born_tolerance=each.born_tolerance,
-                    titles=tuple(names.normalise(title) for title in each.titles),
-                ),
-            )
+            Question(key=each.key, hints=Hints.read(each.born, each.born_tolerance, each.titles))
             for each in request.queries
         ]
         generation, rankings = await self._retrieval.rank(questions)

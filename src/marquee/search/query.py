@@ -60,13 +60,13 @@ def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]
     if " " in key:  # the last word may be unfinished
         queries.append({"constant_score": {"filter": _all_prefixes(key), "boost": 0.5}})
     exact: Json = {"dis_max": {"queries": queries}}
-    routes = {"exact": _body(_popular_first(exact), professions, MAX_BEARERS)}
+    routes = {"exact": _people(_popular_first(exact), professions, MAX_BEARERS)}
     # Among the names one letter from "lee" there is no telling who is meant.
     if len(joined) > 3:
         near: Json = {
             "fuzzy": {"name_joined": {"value": joined, "fuzziness": 1, "rewrite": "constant_score"}}
         }
-        routes["near"] = _body(_popular_first(near), professions, CANDIDATES_PER_ROUTE)
+        routes["near"] = _people(_popular_first(near), professions, CANDIDATES_PER_ROUTE)
     return routes
 
 
@@ -83,12 +83,7 @@ def build_expansion(word: str) -> dict[str, Json]:
         edits = 1 if len(codes[0]) > 2 else 0
         by_route["sounds"] = {"fuzzy": {"sounds": {"value": codes[0], "fuzziness": edits}}}
     return {
-        route: {
-            "query": _popular_first(query, TOKEN_POPULARITY_WEIGHT),
-            "size": TOKENS_PER_ROUTE,
-            "_source": TOKEN_FIELDS,
-            "track_total_hits": False,
-        }
+        route: _body(_popular_first(query, TOKEN_POPULARITY_WEIGHT), TOKENS_PER_ROUTE, TOKEN_FIELDS)
         for route, query in by_route.items()
     }
 
@@ -115,7 +110,7 @@ def build_names(
         return {}
     known = sum(bool(expansions[word]) for word in words)
     query: Json = {"bool": {"should": clauses, "minimum_should_match": max(1, known - 1)}}
-    return {"tokens": _body(_popular_first(query), professions, CANDIDATES_PER_ROUTE)}
+    return {"tokens": _people(_popular_first(query), professions, CANDIDATES_PER_ROUTE)}
 
 
 def _names_of_one_word(
@@ -123,13 +118,13 @@ def _names_of_one_word(
 ) -> dict[str, Json]:
     # Two letters in the whole name: "jakegylenhal". Scored by distance, since that reads the least terms.
     joined: Json = {"fuzzy": {"name_joined": {"value": word, "fuzziness": "AUTO"}}}
-    routes = {"joined": _body(joined, professions, CANDIDATES_PER_ROUTE)}
+    routes = {"joined": _people(joined, professions, CANDIDATES_PER_ROUTE)}
     for place, each in enumerate(found[:NEAREST_TOKENS]):
         query: Json = {"constant_score": {"filter": {"term": {"name_key": each.token}}}}
-        routes[f"token {place + 1}"] = _body(_popular_first(query), professions, BEARERS_PER_TOKEN)
+        routes[f"token {place + 1}"] = _people(_popular_first(query), professions, BEARERS_PER_TOKEN)
     if rest := found[NEAREST_TOKENS:]:
         query = {"dis_max": {"queries": _bands(rest, 1.0)}}
-        routes["tokens"] = _body(_popular_first(query), professions, CANDIDATES_PER_ROUTE)
+        routes["tokens"] = _people(_popular_first(query), professions, CANDIDATES_PER_ROUTE)
     return routes
 
 
@@ -160,12 +155,12 @@ def build_suggest(key: str, limit: int) -> list[dict[str, Json]]:
     }
     first: dict[str, Json] = {"completion": _completion(key, clean)}
     if len(key) >= MIN_FUZZY_LETTERS:  # shorter ones begin the names of so many that the suggester has enough
-        first["prefix"] = _suggestions({"constant_score": {"filter": _all_prefixes(key)}}, limit)
+        first["prefix"] = _body({"constant_score": {"filter": _all_prefixes(key)}}, limit, SUGGEST_FIELDS)
     fuzzy: Json = {"constant_score": {"filter": _all_prefixes(key, fuzziness="AUTO", max_expansions=50)}}
     return [
         first,
         {"mistyped": _completion(key, slip)},
-        {"fuzzy prefix": _suggestions(_popular_first(fuzzy), CANDIDATES_PER_ROUTE)},
+        {"fuzzy prefix": _body(_popular_first(fuzzy), CANDIDATES_PER_ROUTE, SUGGEST_FIELDS)},
     ]
 
 
@@ -175,10 +170,6 @@ def _completion(key: str, options: Json) -> Json:
         "size": 0,
         "_source": SUGGEST_FIELDS,
     }
-
-
-def _suggestions(query: Json, size: int) -> Json:
-    return {**_body(query, (), size), "_source": SUGGEST_FIELDS}
 
 
 def _all_prefixes(key: str, **options: Any) -> Json:
@@ -200,10 +191,7 @@ def build_title_search(key: str) -> dict[str, Json]:
         "words": _popular_first({"constant_score": {"filter": words}}, TITLE_POPULARITY_WEIGHT),
         "fuzzy": _popular_first(fuzzy, TITLE_POPULARITY_WEIGHT),
     }
-    return {
-        route: {**_body(query, (), CANDIDATES_PER_ROUTE), "_source": TITLE_FIELDS}
-        for route, query in routes.items()
-    }
+    return {route: _body(query, CANDIDATES_PER_ROUTE, TITLE_FIELDS) for route, query in routes.items()}
 
 
 def _distinct(key: str) -> list[str]:
@@ -211,14 +199,13 @@ def _distinct(key: str) -> list[str]:
     return list(dict.fromkeys(key.split()))
 
 
-def _body(query: Json, professions: tuple[str, ...], size: int) -> Json:
+def _people(query: Json, professions: tuple[str, ...], size: int) -> Json:
     filters = [{"terms": {"professions": list(professions)}}] if professions else []
-    return {
-        "query": {"bool": {"must": [query], "filter": filters}} if filters else query,
-        "size": size,
-        "_source": ACTOR_FIELDS,
-        "track_total_hits": False,
-    }
+    return _body({"bool": {"must": [query], "filter": filters}} if filters else query, size, ACTOR_FIELDS)
+
+
+def _body(query: Json, size: int, fields: list[str]) -> Json:
+    return {"query": query, "size": size, "_source": fields, "track_total_hits": False}
 
 
 def _popular_first(query: Json, weight: float = POPULARITY_WEIGHT) -> Json:

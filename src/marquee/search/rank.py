@@ -8,8 +8,7 @@ the ranks of all that was found; bearers of one name share it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -69,13 +68,6 @@ class Ranked(msgspec.Struct, frozen=True, kw_only=True):
     explanation: Explanation
 
 
-class _Candidate(NamedTuple):
-    actor: Actor
-    key: str
-    match: Match
-    explanation: Explanation
-
-
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
     """What else is known of who is meant."""
 
@@ -83,6 +75,12 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     born_tolerance: int = 1
     titles: tuple[str, ...] = ()
     """Normalised titles."""
+
+    @classmethod
+    def read(cls, born: int | None, born_tolerance: int, titles: Iterable[str]) -> Hints:
+        """Return the hints of a request, whose titles are as somebody wrote them."""
+        normalised = tuple(names.normalise(title) for title in titles)
+        return cls(born=born, born_tolerance=born_tolerance, titles=normalised)
 
 
 def rank_actors(key: str, candidates: Iterable[tuple[Actor, tuple[str, ...]]], hints: Hints) -> list[Ranked]:
@@ -94,7 +92,7 @@ def rank_actors(key: str, candidates: Iterable[tuple[Actor, tuple[str, ...]]], h
     """
     query = key.split()
     fits: dict[str, tuple[float, Match]] = {}
-    groups: dict[tuple[str, ...], list[_Candidate]] = {}
+    groups: dict[tuple[str, ...], list[Ranked]] = {}
     for actor, routes in candidates:
         name_key = names.normalise(actor.name)
         if name_key not in fits:
@@ -105,9 +103,9 @@ def rank_actors(key: str, candidates: Iterable[tuple[Actor, tuple[str, ...]]], h
     for members in groups.values():
         members.sort(key=lambda each: (-each.explanation.rank, -each.actor.popularity, each.actor.nconst))
     leads = {group: members[0].explanation.rank for group, members in groups.items()}
-    scores = _share(leads)
-    ordered: list[tuple[float, _Candidate]] = []
-    surplus: list[tuple[float, _Candidate]] = []
+    scores = dict(zip(leads, share(list(leads.values())), strict=True))
+    ordered: list[tuple[float, Ranked]] = []
+    surplus: list[tuple[float, Ranked]] = []
     for group in sorted(groups, key=lambda each: (-leads[each], each)):
         members = groups[group]
         kept = len(members)
@@ -118,12 +116,8 @@ def rank_actors(key: str, candidates: Iterable[tuple[Actor, tuple[str, ...]]], h
     lowest = 1.0
     ranked = list[Ranked]()
     for score, each in ordered + surplus:
-        lowest = min(lowest, score)
-        ranked.append(
-            Ranked(
-                actor=each.actor, key=each.key, score=lowest, match=each.match, explanation=each.explanation
-            )
-        )
+        lowest = min(lowest, round(score, 4))
+        ranked.append(msgspec.structs.replace(each, score=lowest))
     return ranked
 
 
@@ -134,14 +128,14 @@ def is_settled(key: str, ranked: list[Ranked], hints: Hints) -> bool:
     return bool(ranked) and ranked[0].explanation.rank >= least + asked
 
 
-def _share(leads: dict[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
-    """Return the probability that each is meant, 0 to 1, from the ranks of their best bearers."""
-    weights = {group: math.exp(SHARPNESS * (rank - NOBODY)) for group, rank in leads.items()}
-    total = 1.0 + sum(weights.values())
-    return {group: round(weight / total, 4) for group, weight in weights.items()}
+def share(ranks: Sequence[float], sharpness: float = SHARPNESS, nobody: float = NOBODY) -> list[float]:
+    """Return the probability that each name is meant, 0 to 1, from the ranks of their best bearers."""
+    weights = [math.exp(sharpness * (rank - nobody)) for rank in ranks]
+    total = 1.0 + sum(weights)
+    return [weight / total for weight in weights]
 
 
-def _count_named(members: list[_Candidate], most: int) -> int:
+def _count_named(members: list[Ranked], most: int) -> int:
     """Return how many of the first members bear no more than `most` different names."""
     seen: set[str] = set()
     for count, each in enumerate(members):
@@ -177,7 +171,8 @@ def _weigh(
     fitted: tuple[float, Match],
     hints: Hints,
     routes: tuple[str, ...],
-) -> _Candidate:
+) -> Ranked:
+    """Return a candidate with its rank; its score depends on the others and is still to come."""
     name, match = fitted
     exact = EXACT_BONUS if match.kind == "exact" else 0.0
     weight = POPULARITY_WEIGHT if words > 1 else POPULARITY_WEIGHT_ONE_WORD
@@ -193,7 +188,7 @@ def _weigh(
         rank=round(name + exact + popularity + born + title, 4),
         routes=routes,
     )
-    return _Candidate(actor, key, match, explanation)
+    return Ranked(actor=actor, key=key, score=0.0, match=match, explanation=explanation)
 
 
 def _is_born(actor: Actor, hints: Hints) -> bool:
