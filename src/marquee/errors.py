@@ -4,7 +4,14 @@ MarqueeError
 ├── SettingsError             a MARQUEE_ variable or a command option has an unusable value
 ├── RequestError              a request parameter is wrong (carries one message per parameter)
 │   └── EmptyQueryError       nothing searchable is left of the query
-├── NotFoundError             no such actor, title or generation
+├── NotFoundError             no such actor, title, generation or job
+├── ConflictError             what is asked for does not go together with how things stand
+│   └── LeaseHeldError        another reindex is under way
+├── LeaseLostError            another process has taken over what this one was doing
+├── AccessError               who asks may not
+│   ├── UnauthorizedError     no token, or an unknown one
+│   ├── ForbiddenError        a token of another role
+│   └── AdminDisabledError    no token is configured at all
 ├── SourceError               the data source cannot be used; the live generation is untouched
 │   ├── SourceMissingError    a folder or file is not there
 │   ├── SourceUnavailableError  the server of the files does not give them
@@ -53,7 +60,39 @@ class EmptyQueryError(RequestError):
 
 
 class NotFoundError(MarqueeError):
-    """No such actor, title or generation."""
+    """No such actor, title, generation or job."""
+
+
+class ConflictError(MarqueeError):
+    """What is asked for does not go together with how things stand; the text says with what."""
+
+
+class LeaseHeldError(ConflictError):
+    """Another reindex is under way. `job` is its id, empty where it has none."""
+
+    def __init__(self, message: str, job: str = "") -> None:
+        super().__init__(message)
+        self.job = job
+
+
+class LeaseLostError(MarqueeError):
+    """Another process has taken over what this one was doing: it must stop, and change nothing more."""
+
+
+class AccessError(MarqueeError):
+    """Who asks may not."""
+
+
+class UnauthorizedError(AccessError):
+    """There is no token, or an unknown one."""
+
+
+class ForbiddenError(AccessError):
+    """The token has another role."""
+
+
+class AdminDisabledError(AccessError):
+    """No token is configured: nobody can administer over HTTP."""
 
 
 class SourceError(MarqueeError):

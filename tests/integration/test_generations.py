@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from marquee.engine import generations, loading
+from marquee.engine import generations, loading, switch
 from marquee.engine.cluster import Cluster, Json
 from marquee.engine.generations import BuildMeta, SourceMeta
 from marquee.engine.mappings import KINDS
+from marquee.engine.records import Records
 from marquee.errors import EngineNotReadyError, EngineRejectedError, EngineUnavailableError, LoadError
 from marquee.settings import Settings
+from tests.conftest import remove_indexes
 
 pytestmark = pytest.mark.anyio
 
@@ -40,15 +42,23 @@ def body(*names: str) -> bytes:
 async def prefix(cluster: Cluster, settings: Settings) -> AsyncIterator[str]:
     name = f"{settings.index_prefix}-gen"
     yield name
-    for each in await generations.list_generations(cluster, name):
-        await generations.delete(cluster, name, each.id)
+    await remove_indexes(cluster, name)
+
+
+@pytest.fixture
+def records(cluster: Cluster, prefix: str) -> Records:
+    return Records(cluster, prefix)
+
+
+async def swap(records: Records, generation: str) -> None:
+    await switch.swap(records, generation, switch=await switch.read_switch(records))
 
 
 async def build(cluster: Cluster, prefix: str, generation: str, *names: str) -> None:
     await generations.create(cluster, prefix, generation, shards=1)
-    index = generations.index_name(prefix, "actors", generation)
+    alias = generations.loading_alias(prefix, "actors", generation)
     if names:
-        await loading.load(cluster, index, iter([(body(*names), len(names))]), lambda _: None)
+        await loading.load(cluster, alias, iter([(body(*names), len(names))]), lambda _: None)
     await generations.complete(cluster, prefix, generation, meta(len(names)), replicas=0)
 
 
@@ -63,17 +73,22 @@ async def test_an_index_that_was_deleted_under_its_build_is_not_completed(
     cluster: Cluster, prefix: str
 ) -> None:
     await generations.create(cluster, prefix, FIRST, shards=1)
-    await generations.delete(cluster, prefix, FIRST)
-    index = generations.index_name(prefix, "actors", FIRST)
-    await loading.load(cluster, index, iter([(body("jake gyllenhaal"), 1)]), lambda _: None)
+    for kind in KINDS:
+        await cluster.request("DELETE", f"/{generations.index_name(prefix, kind, FIRST)}")
+    alias = generations.loading_alias(prefix, "actors", FIRST)
+    with pytest.raises(LoadError, match="index_not_found"):
+        await loading.load(cluster, alias, iter([(body("jake gyllenhaal"), 1)]), lambda _: None)
+    assert await generations.list_generations(cluster, prefix) == [], "not even with guessed mappings"
     with pytest.raises(LoadError, match="was deleted while it was loaded"):
         await generations.complete(cluster, prefix, FIRST, meta(1), replicas=0)
 
 
-async def test_a_generation_is_built_swapped_in_and_listed(cluster: Cluster, prefix: str) -> None:
+async def test_a_generation_is_built_swapped_in_and_listed(
+    cluster: Cluster, prefix: str, records: Records
+) -> None:
     await build(cluster, prefix, FIRST, "jake gyllenhaal")
     assert await generations.find_live(cluster, prefix) is None
-    await generations.swap(cluster, prefix, FIRST)
+    await swap(records, FIRST)
     await build(cluster, prefix, SECOND)
     listed = await generations.list_generations(cluster, prefix)
     assert [(each.id, each.live, each.complete) for each in listed] == [
@@ -84,13 +99,15 @@ async def test_a_generation_is_built_swapped_in_and_listed(cluster: Cluster, pre
     assert listed[1].mapping_version == 1
 
 
-async def test_a_swap_moves_all_aliases_and_nothing_else(cluster: Cluster, prefix: str) -> None:
+async def test_a_swap_moves_all_aliases_and_nothing_else(
+    cluster: Cluster, prefix: str, records: Records
+) -> None:
     neighbour = f"{prefix}-actors-v1-20260101t000000-of-somebody-else"
     await cluster.request("PUT", f"/{neighbour}", body={"aliases": {f"{prefix}-actors-x": {}}})
     await build(cluster, prefix, FIRST)
     await build(cluster, prefix, SECOND)
-    await generations.swap(cluster, prefix, FIRST)
-    await generations.swap(cluster, prefix, SECOND)
+    await swap(records, FIRST)
+    await swap(records, SECOND)
     for kind in KINDS:
         holders = await cluster.request("GET", f"/_alias/{generations.alias(prefix, kind)}")
         assert list(holders) == [generations.index_name(prefix, kind, SECOND)]
@@ -98,7 +115,9 @@ async def test_a_swap_moves_all_aliases_and_nothing_else(cluster: Cluster, prefi
     await cluster.request("DELETE", f"/{neighbour}")
 
 
-async def test_a_swap_takes_the_aliases_from_whoever_has_them(cluster: Cluster, prefix: str) -> None:
+async def test_a_swap_takes_the_aliases_from_whoever_has_them(
+    cluster: Cluster, prefix: str, records: Records
+) -> None:
     for generation in (FIRST, SECOND):
         await build(cluster, prefix, generation)
         await cluster.request(
@@ -106,7 +125,7 @@ async def test_a_swap_takes_the_aliases_from_whoever_has_them(cluster: Cluster, 
         )
     third = "v1-20260103t000000"
     await build(cluster, prefix, third)
-    await generations.swap(cluster, prefix, third)
+    await swap(records, third)
     assert await generations.resolve(cluster, prefix) == third
     assert [each.id for each in await generations.list_generations(cluster, prefix) if each.live] == [third]
 
@@ -118,7 +137,7 @@ async def test_metadata_of_another_version_makes_a_generation_incomplete(
     index = generations.index_name(prefix, "actors", FIRST)
     await cluster.request("PUT", f"/{index}/_mapping", body={"_meta": {"build": {"from": "the future"}}})
     listed = (await generations.list_generations(cluster, prefix))[0]
-    assert (listed.complete, listed.meta) == (False, None)
+    assert (listed.complete, listed.meta, listed.foreign) == (False, None, True)
 
 
 async def test_a_build_that_lost_documents_is_not_completed(cluster: Cluster, prefix: str) -> None:
@@ -130,10 +149,10 @@ async def test_a_build_that_lost_documents_is_not_completed(cluster: Cluster, pr
 
 async def test_an_unknown_field_is_refused_and_the_reason_kept(cluster: Cluster, prefix: str) -> None:
     await generations.create(cluster, prefix, FIRST, shards=1)
-    index = generations.index_name(prefix, "actors", FIRST)
+    alias = generations.loading_alias(prefix, "actors", FIRST)
     wrong = b'{"index":{"_id":"nm1"}}\n{"nmae":"typo"}\n'
     with pytest.raises(LoadError, match=r"refused 1 of 1 documents.*strict_dynamic_mapping_exception"):
-        await loading.load(cluster, index, iter([(wrong, 1)]), lambda _: None)
+        await loading.load(cluster, alias, iter([(wrong, 1)]), lambda _: None)
 
 
 async def test_no_alias_means_not_ready(cluster: Cluster, prefix: str) -> None:
@@ -179,8 +198,8 @@ async def test_only_what_the_engine_had_no_room_for_is_sent_again(
     monkeypatch.setattr(loading, "FIRST_BACKOFF_S", 0.01)
     await generations.create(cluster, prefix, FIRST, shards=1)
     busy, heard = BusyCluster(cluster, busy=2, down=1), list[int]()
-    index, five = generations.index_name(prefix, "actors", FIRST), body("a", "b", "c", "d", "e")
-    total = await loading.load(busy, index, iter([(five, 5)]), heard.append)  # type: ignore[arg-type]
+    alias, five = generations.loading_alias(prefix, "actors", FIRST), body("a", "b", "c", "d", "e")
+    total = await loading.load(busy, alias, iter([(five, 5)]), heard.append)  # type: ignore[arg-type]
     assert (total, heard, busy.sent) == (5, [5], [5, 2, 1])
     await generations.complete(cluster, prefix, FIRST, meta(5), replicas=0)
 
@@ -191,11 +210,11 @@ async def test_an_engine_that_stays_busy_or_away_fails_the_load(
 ) -> None:
     monkeypatch.setattr(loading, "FIRST_BACKOFF_S", 0.001)
     await generations.create(cluster, prefix, FIRST, shards=1)
-    index = generations.index_name(prefix, "actors", FIRST)
+    alias = generations.loading_alias(prefix, "actors", FIRST)
     with pytest.raises((LoadError, EngineUnavailableError), match=r"no room|injected"):
         await loading.load(
             BusyCluster(cluster, busy, down),  # type: ignore[arg-type]
-            index,
+            alias,
             iter([(body(*"abcdefghijklmnopqrstuvwxyz" * 20), 520)]),
             lambda _: None,
         )

@@ -207,10 +207,7 @@ class Cluster:
         for response in responses:
             if "error" in response:
                 raise _classify(int(response.get("status", 500)), response["error"])
-            if response.get("timed_out"):
-                raise EngineUnavailableError("Elasticsearch ran out of time for a search")
-            if response["_shards"]["failed"]:
-                raise EngineUnavailableError("Elasticsearch answered without some of its shards")
+            check_complete(response)
         return responses
 
     async def get(
@@ -228,11 +225,17 @@ class Cluster:
             return None
         return found
 
-    async def bulk(self, index: str, body: bytes) -> list[Json]:
-        """Send ready-made `_bulk` bytes to one index; return one `{"status", "error"?}` per document."""
-        params = {"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"}
+    async def bulk(self, alias: str, body: bytes) -> list[Json]:
+        """Send ready-made `_bulk` bytes through an alias; return one `{"status", "error"?}` per document.
+
+        An alias that is gone refuses every document: it is never created as an index.
+        """
+        params = {
+            "filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason",
+            "require_alias": "true",
+        }
         answer = await self.request(
-            "POST", f"/{index}/_bulk", body=body, params=params, timeout_s=BULK_TIMEOUT_S, ndjson=True
+            "POST", f"/{alias}/_bulk", body=body, params=params, timeout_s=BULK_TIMEOUT_S, ndjson=True
         )
         return [next(iter(item.values())) for item in answer["items"]]
 
@@ -246,6 +249,14 @@ class Cluster:
         params = {"filter_path": "nodes.*.version"}
         answer = await self.request("GET", "/_nodes/_local/none", params=params, timeout_s=timeout_s)
         return str(next(iter(answer["nodes"].values()))["version"])
+
+
+def check_complete(answer: Json) -> None:
+    """Raise EngineUnavailableError where a search's answer timed out or misses a shard."""
+    if answer.get("timed_out"):
+        raise EngineUnavailableError("Elasticsearch ran out of time for a search")
+    if answer["_shards"]["failed"]:
+        raise EngineUnavailableError("Elasticsearch answered without some of its shards")
 
 
 class _NoDocumentError(EngineError):
@@ -270,10 +281,17 @@ def _classify(status: int, error: Any) -> EngineError:
         return EngineNotReadyError("no generation is live yet: run `marquee reindex`")
     if kind in ("search_phase_execution_exception", "no_shard_available_action_exception") and status >= 500:
         return EngineUnavailableError(f"Elasticsearch cannot search: {reason}")
+    if cause.get("type") == "search_context_missing_exception":
+        return EngineUnavailableError(
+            "Elasticsearch gave up a long read: it was restarted, or the read stalled"
+        )
     if status in _RETRIABLE_STATUSES:
         return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
-    if kind == "resource_already_exists_exception":
+    if kind in ("resource_already_exists_exception", "version_conflict_engine_exception"):
         return EngineConflictError(f"Elasticsearch holds this already: {reason}")
+    # Of an alias that an update of aliases requires, and that somebody else has taken away.
+    if kind == "aliases_not_found_exception" or reason.startswith("required alias ["):
+        return EngineConflictError(f"Elasticsearch is in another state: {reason}")
     if status == 401:
         return EngineRejectedError("Elasticsearch refused the user, password or API key")
     return EngineRejectedError(f"Elasticsearch refused the request ({status} {kind}): {reason}")

@@ -7,17 +7,22 @@ deleted together with the data it describes.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from marquee.engine.cluster import ADMIN_TIMEOUT_S, SEARCH_TIMEOUT_S, Cluster
-from marquee.engine.mappings import KINDS, MAPPING_VERSION, Kind, read_mapping
-from marquee.errors import EngineNotReadyError, LoadError
+from marquee.engine.mappings import KINDS, MAPPING_VERSION, READABLE_VERSIONS, Kind, read_mapping
+from marquee.errors import EngineConflictError, EngineNotReadyError, LoadError
 
 _ID = r"v(?P<version>[1-9]\d{0,5})-(?P<built>\d{8}t\d{6})"
+
+
+SetAside = Literal["", "unjudged", "refused", "held", "rolled back"]
+"""Not yet seen by the gate, refused by it, held back by a pin, or left by a rollback."""
 
 
 class SourceMeta(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +50,16 @@ class BuildMeta(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     quality: dict[str, Any] = {}
     """The quality report of the catalogue, as JSON."""
+    fill: dict[str, dict[str, float]] = {}
+    """By kind and field: the share, 0 to 1, of documents that have it."""
+    options: dict[str, str] = {}
+    """The settings that decide who and what is indexed."""
+    gate: dict[str, Any] = {}
+    """The report of the gate before the swap, as JSON; empty before it was asked."""
+    swapped_at: datetime | None = None
+    """When it last became live (UTC); None for one that never was."""
+    set_aside: SetAside = ""
+    """Why it is not to be live although it is complete."""
 
     @property
     def shown_counts(self) -> dict[str, int]:
@@ -59,6 +74,10 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     live: bool
     complete: bool
     """Whether its build ended; an incomplete one is never swapped in."""
+    foreign: bool = False
+    """Whether another release wrote what is recorded of it: neither used nor deleted by this one."""
+    kinds: tuple[Kind, ...] = KINDS
+    """Its indexes that exist."""
     meta: BuildMeta | None
 
     @property
@@ -69,7 +88,22 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def mapping_version(self) -> int:
         """The version of the index definitions it was built with."""
-        return int(self.id.removeprefix("v").split("-")[0])
+        return version_of(self.id)
+
+    @property
+    def readable(self) -> bool:
+        """Whether this release can search it."""
+        return self.mapping_version in READABLE_VERSIONS
+
+    @property
+    def set_aside(self) -> SetAside:
+        """Why it is not to be live although it is complete; empty where nothing speaks against it."""
+        return self.meta.set_aside if self.meta else ""
+
+
+def version_of(generation: str) -> int:
+    """Return the mapping version that stands in a generation's id."""
+    return int(generation.removeprefix("v").split("-")[0])
 
 
 def alias(prefix: str, kind: Kind) -> str:
@@ -80,6 +114,12 @@ def alias(prefix: str, kind: Kind) -> str:
 def index_name(prefix: str, kind: Kind, generation: str) -> str:
     """Return the name of one index of a generation."""
     return f"{prefix}-{kind}-{generation}"
+
+
+def loading_alias(prefix: str, kind: Kind, generation: str) -> str:
+    """Return the name a build writes through: gone with its index, so that a build whose indexes were deleted
+    under it is refused, and does not bring them back with guessed mappings."""
+    return f"{prefix}-loading-{kind}-{generation}"
 
 
 def parse_index_name(prefix: str, index: str) -> tuple[Kind, str] | None:
@@ -121,6 +161,7 @@ async def create(cluster: Cluster, prefix: str, generation: str, shards: int) ->
             "number_of_replicas": 0,
             "refresh_interval": "-1",
         }
+        definition["aliases"] = {loading_alias(prefix, kind, generation): {}}
         await cluster.request("PUT", f"/{index_name(prefix, kind, generation)}", body=definition)
 
 
@@ -128,26 +169,28 @@ async def complete(cluster: Cluster, prefix: str, generation: str, meta: BuildMe
     """End a build: make the documents searchable, check their counts, record `meta`, restore the settings.
 
     Raises:
-        LoadError: an index holds more or fewer documents than `meta.counts` says, or is not the one created.
+        LoadError: an index holds more or fewer documents than `meta.counts` says, or is gone.
     """
     for kind in KINDS:
         index = index_name(prefix, kind, generation)
-        # An index deleted under a build is created anew by the next bulk request, with guessed mappings.
-        mapping = await cluster.request("GET", f"/{index}/_mapping")
-        if mapping[index]["mappings"].get("dynamic") != "strict":
-            raise LoadError(f"{index} was deleted while it was loaded")
-        await cluster.request("POST", f"/{index}/_refresh", timeout_s=300)
-        found = (await cluster.request("GET", f"/{index}/_count"))["count"]
-        if found != meta.counts[kind]:
-            raise LoadError(f"{index} holds {found:,} documents where {meta.counts[kind]:,} were sent")
-        settings = {"index": {"refresh_interval": None, "number_of_replicas": replicas}}
-        await cluster.request("PUT", f"/{index}/_settings", body=settings)
+        try:
+            await cluster.request("POST", f"/{index}/_refresh", timeout_s=300)
+            found = (await cluster.request("GET", f"/{index}/_count"))["count"]
+            if found != meta.counts[kind]:
+                raise LoadError(f"{index} holds {found:,} documents where {meta.counts[kind]:,} were sent")
+            settings = {"index": {"refresh_interval": None, "number_of_replicas": replicas}}
+            await cluster.request("PUT", f"/{index}/_settings", body=settings)
+            with contextlib.suppress(EngineConflictError):  # gone: the request was sent twice
+                loading = loading_alias(prefix, kind, generation)
+                await cluster.request("DELETE", f"/{index}/_alias/{loading}")
+        except EngineNotReadyError as error:
+            raise LoadError(f"{index} was deleted while it was loaded") from error
     await write_meta(cluster, prefix, generation, meta)
 
 
 async def write_meta(cluster: Cluster, prefix: str, generation: str, meta: BuildMeta) -> None:
     """Replace what stands recorded of a generation."""
-    recorded = {"mapping_version": MAPPING_VERSION, "build": msgspec.to_builtins(meta)}
+    recorded = {"mapping_version": version_of(generation), "build": msgspec.to_builtins(meta)}
     path = f"/{index_name(prefix, 'actors', generation)}/_mapping"
     await cluster.request("PUT", path, body={"_meta": recorded})
 
@@ -156,7 +199,7 @@ async def list_generations(
     cluster: Cluster, prefix: str, timeout_s: float = ADMIN_TIMEOUT_S
 ) -> list[Generation]:
     """Return all generations of this prefix, newest first."""
-    indexes = await _list_indexes(cluster, prefix, timeout_s)
+    indexes = await list_indexes(cluster, prefix, timeout_s)
     kinds_of: dict[str, set[Kind]] = {}
     for index in indexes:
         if parsed := parse_index_name(prefix, index):
@@ -167,12 +210,13 @@ async def list_generations(
     ]
 
 
-async def _list_indexes(cluster: Cluster, prefix: str, timeout_s: float) -> dict[str, Any]:
+async def list_indexes(cluster: Cluster, prefix: str, timeout_s: float) -> dict[str, Any]:
     """Return aliases and metadata of every index whose name begins like one of ours."""
     pattern = ",".join(f"{prefix}-{kind}-v*" for kind in KINDS)
     params = {
         "filter_path": "*.aliases,*.mappings._meta",
         "allow_no_indices": "true",
+        "ignore_unavailable": "true",  # deleted while it is listed
         "expand_wildcards": "open",
         "features": "aliases,mappings",
     }
@@ -186,10 +230,13 @@ def _describe(prefix: str, generation: str, kinds: set[Kind], indexes: dict[str,
         return found
 
     meta = _read_build(index("actors"))
+    has_meta = "build" in index("actors").get("mappings", {}).get("_meta", {})
     return Generation(
         id=generation,
         live=all(alias(prefix, kind) in index(kind).get("aliases", {}) for kind in KINDS),
         complete=meta is not None and kinds == set(KINDS),
+        foreign=has_meta and meta is None,
+        kinds=tuple(sorted(kinds)),
         meta=meta,
     )
 
@@ -223,28 +270,7 @@ async def resolve(cluster: Cluster, prefix: str) -> str:
     Raises:
         EngineNotReadyError: none is live.
     """
-    indexes: dict[str, Any] = await cluster.request("GET", f"/_alias/{alias(prefix, 'actors')}")
+    # Not `_alias`: where security is on, it fails when any alias is renamed at the same moment.
+    path, params = f"/{alias(prefix, 'actors')}", {"features": "aliases"}
+    indexes: dict[str, Any] = await cluster.request("GET", path, params=params)
     return generation_of(prefix, next(iter(indexes)))
-
-
-async def swap(cluster: Cluster, prefix: str, generation: str) -> None:
-    """Point all aliases at a generation, in one call: no reader sees a mixed or an empty set."""
-    # From every other generation, live or not: between the listing and the call another may have been swapped
-    # in. By full name: a wildcard in a removal also hits the indexes of longer prefixes.
-    actions: list[dict[str, Any]] = []
-    for index in await _list_indexes(cluster, prefix, ADMIN_TIMEOUT_S):
-        parsed = parse_index_name(prefix, index)
-        if parsed and parsed[1] != generation:
-            removal = {"index": index, "alias": alias(prefix, parsed[0]), "must_exist": False}
-            actions.append({"remove": removal})
-    actions += [
-        {"add": {"index": index_name(prefix, kind, generation), "alias": alias(prefix, kind)}}
-        for kind in KINDS
-    ]
-    await cluster.request("POST", "/_aliases", body={"actions": actions})
-
-
-async def delete(cluster: Cluster, prefix: str, generation: str) -> None:
-    """Delete the indexes of a generation; those already gone are no error."""
-    names = ",".join(index_name(prefix, kind, generation) for kind in KINDS)
-    await cluster.request("DELETE", f"/{names}", params={"ignore_unavailable": "true"})

@@ -20,12 +20,12 @@ Chunk = tuple[bytes, int]
 
 async def load(
     cluster: Cluster,
-    index: str,
+    alias: str,
     chunks: Iterator[Chunk],
     on_loaded: Callable[[int], None],
     in_flight: int = REQUESTS_IN_FLIGHT,
 ) -> int:
-    """Load chunks of `_bulk` lines (with the number of documents in each) into an index; return the total.
+    """Load chunks of `_bulk` lines (with the number of documents in each) through an alias; return the total.
 
     `chunks` is advanced in a thread, so it may compute. `on_loaded` hears of every chunk that is in.
 
@@ -39,7 +39,7 @@ async def load(
         nonlocal total
         while (chunk := await _next(chunks, turn)) is not None:
             body, count = chunk
-            await _load_chunk(cluster, index, body, count)
+            await _load_chunk(cluster, alias, body, count)
             total += count
             on_loaded(count)
 
@@ -58,35 +58,41 @@ async def _next(chunks: Iterator[Chunk], turn: asyncio.Lock) -> Chunk | None:
         return await asyncio.to_thread(next, chunks, None)
 
 
-async def _load_chunk(cluster: Cluster, index: str, body: bytes, count: int) -> None:
+async def _load_chunk(cluster: Cluster, alias: str, body: bytes, count: int) -> None:
     """Load one chunk, repeating only what the engine had no room for."""
-    backoff_s = FIRST_BACKOFF_S
+    backoff_s, reason = FIRST_BACKOFF_S, ""
     for attempt in range(MAX_RETRIES + 1):
         try:
-            items = await cluster.bulk(index, body)
+            items = await cluster.bulk(alias, body)
         except EngineUnavailableError:
             # The chunk may have been loaded all the same; ids make the repetition harmless.
             if attempt == MAX_RETRIES:
                 raise
         else:
             if len(items) != count:
-                raise LoadError(f"{index}: {count} documents sent, {len(items)} answered")
-            body, count = _rest(index, body, items)
+                raise LoadError(f"{alias}: {count} documents sent, {len(items)} answered")
+            reason = next((_reason(item) for item in items if item["status"] == 429), "")
+            body, count = _rest(alias, body, items)
             if count == 0:
                 return
         await asyncio.sleep(backoff_s)
         backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
-    raise LoadError(f"{index}: the engine had no room for {count} documents after {MAX_RETRIES} retries")
+    raise LoadError(
+        f"{alias}: the engine had no room for {count} documents after {MAX_RETRIES} retries: {reason}"
+    )
 
 
-def _rest(index: str, body: bytes, items: list[Json]) -> Chunk:
+def _reason(item: Json) -> str:
+    error = item.get("error", {})
+    return f"{error.get('type')}: {error.get('reason')}"
+
+
+def _rest(alias: str, body: bytes, items: list[Json]) -> Chunk:
     """Return the lines of the documents that were told to come again (429), if no other one failed."""
     failed = [item for item in items if item["status"] >= 300 and item["status"] != 429]
     if failed:
-        error = failed[0].get("error", {})
         raise LoadError(
-            f"{index} refused {len(failed)} of {len(items)} documents, the first with "
-            f"{error.get('type')}: {error.get('reason')}"
+            f"{alias} refused {len(failed)} of {len(items)} documents, the first with {_reason(failed[0])}"
         )
     again = [position for position, item in enumerate(items) if item["status"] == 429]
     if not again:
