@@ -19,6 +19,7 @@ from pathlib import Path
 
 import aiohttp
 
+from benchmarks.processes import remove_indexes
 from benchmarks.runner import OUT, interleave, print_figures, print_header
 from marquee.catalog.assemble import assemble
 from marquee.catalog.encoding import encode_actors
@@ -40,32 +41,32 @@ class Target:
         self.documents = sum(count for _, count in chunks)
 
     async def clear(self) -> None:
-        for each in await generations.list_generations(self.cluster, PREFIX):
-            await generations.delete(self.cluster, PREFIX, each.id)
+        await remove_indexes(self.cluster, PREFIX)
 
-    async def prepare(self, changed: dict[str, str] | None = None) -> str:
+    async def prepare(self, changed: dict[str, str] | None = None) -> tuple[str, str]:
+        """Create empty indexes; return the name of the actors' and of the alias to load through."""
         await self.clear()
         generation = generations.new_id([])
         await generations.create(self.cluster, PREFIX, generation, self.settings.shards)
         index = generations.index_name(PREFIX, "actors", generation)
         if changed:
             await self.cluster.request("PUT", f"/{index}/_settings", body={"index": changed})
-        return index
+        return index, generations.loading_alias(PREFIX, "actors", generation)
 
     async def load(
         self, in_flight: int = REQUESTS_IN_FLIGHT, merge: int = 1, changed: dict[str, str] | None = None
     ) -> float:
         """Load through Marquee, `merge` chunks in one request; return documents per second."""
-        index = await self.prepare(changed)
+        _, alias = await self.prepare(changed)
         groups = [self.chunks[at : at + merge] for at in range(0, len(self.chunks), merge)]
         chunks = [(b"".join(body for body, _ in group), sum(n for _, n in group)) for group in groups]
         started = time.perf_counter()
-        await load(self.cluster, index, iter(chunks), lambda _: None, in_flight)
+        await load(self.cluster, alias, iter(chunks), lambda _: None, in_flight)
         return self.documents / (time.perf_counter() - started)
 
     async def load_bare(self, bare: aiohttp.ClientSession) -> float:
         """Load with nothing but a loop around `_bulk`; return documents per second."""
-        index = await self.prepare()
+        index, _ = await self.prepare()
         rest = iter(self.chunks)
         started = time.perf_counter()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,9 +16,9 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
+from benchmarks.processes import environ_for, remove_indexes
 from benchmarks.runner import OUT, fit_exponent, print_header
 from marquee.catalog.synth import synthesise
-from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.settings import read_settings
@@ -49,14 +48,13 @@ def measure(folder: Path, environ: dict[str, str]) -> tuple[float, int, str]:
         log.seek(0)
         stages = log.read()
         assert process.wait() == 0, stages
-        assert json.loads(printed)["built"]
+        assert json.loads(printed)["figures"]["built"]
     return took_s, peak, stages
 
 
 async def remove_generations(endpoint: Endpoint) -> str:
     async with Cluster(endpoint) as cluster:
-        for each in await generations.list_generations(cluster, PREFIX):
-            await generations.delete(cluster, PREFIX, each.id)
+        await remove_indexes(cluster, PREFIX)
         return await cluster.version()
 
 
@@ -71,11 +69,14 @@ def main() -> None:
     arguments = parser.parse_args()
     settings, _ = read_settings()
     with open_endpoint(settings) as endpoint:
-        url = endpoint.urls[0]
-        if endpoint.username:
-            url = url.replace("://", f"://{endpoint.username}:{endpoint.password}@")
-        environ = {**os.environ, "MARQUEE_ELASTICSEARCH_URL": url, "MARQUEE_INDEX_PREFIX": PREFIX}
-        environ["MARQUEE_PEOPLE"] = settings.people
+        memory = str(settings.memory_limit_mb)
+        environ = environ_for(
+            endpoint,
+            PREFIX,
+            settings.home,
+            MARQUEE_PEOPLE=settings.people,
+            MARQUEE_MEMORY_LIMIT_MB=memory,
+        )
         engine = asyncio.run(remove_generations(endpoint))
         print_header(
             "Reindex from files to swapped aliases",

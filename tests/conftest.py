@@ -10,9 +10,10 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -98,11 +99,16 @@ def engine_environ(settings: Settings, endpoint: Endpoint) -> dict[str, str]:
 
 
 @contextmanager
-def run_service(settings: Settings, endpoint: Endpoint) -> Iterator[str]:
-    """Run `marquee serve` as a process of its own; yield its address."""
-    environ = engine_environ(settings, endpoint)
+def run_service(
+    settings: Settings,
+    endpoint: Endpoint,
+    extra: Mapping[str, str] | None = None,
+    stderr: IO[Any] | None = None,
+) -> Iterator[str]:
+    """Run `marquee serve` as a process of its own; yield its address. `extra` goes into its environment."""
+    environ = engine_environ(settings, endpoint) | dict(extra or {})
     command = [sys.executable, "-m", "marquee", "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
         try:
             assert process.stdout is not None
             address = next((line for line in process.stdout if "http://" in line), None)

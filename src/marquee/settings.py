@@ -16,6 +16,7 @@ from marquee.errors import SettingsError
 
 PREFIX = "MARQUEE_"
 
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -59,6 +60,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Replicas per index, from the swap on."""
     keep_generations: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
     """Complete generations that are kept, the live one included."""
+    schedule: str = "0 */6 * * *"
+    """When the source is looked at (cron, UTC; `off`: never). IMDb publishes once a day at no fixed hour:
+    four looks keep data that are confirmed younger than 24 h even if two of them fail."""
+    schedule_jitter_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 300
+    """A scheduled look begins up to so many seconds late, so that not all the world asks at the full hour."""
+    lease_ttl_s: Annotated[float, msgspec.Meta(ge=1, le=300)] = 20.0
+    """A reindex whose process has not been heard of for so many seconds is taken over. Ten times the longest
+    pause of a process seen under full load; shorter only makes takeovers of the living."""
+    gate_max_reject_share: Share = 0.01
+    """Share of a file's rows that may be unusable. IMDb's own files have next to none: one in a hundred says
+    that the format has changed, not that somebody mistyped."""
+    gate_max_orphan_rise: Share = 0.05
+    """By how much the share of a file's rows that point at an unknown person or title may rise. It hardly
+    moves from day to day; it jumps when one of the files is cut short."""
+    gate_max_drop: Share = 0.05
+    """Share of the live generation's documents, and of the usable rows of each file, that a new one may lack.
+    IMDb grows; a twentieth less is a file that was cut short."""
+    gate_max_growth: Annotated[float, msgspec.Meta(gt=0)] = 0.5
+    """Share of the live generation's documents that a new one may hold beyond them. A catalogue grows by
+    hundredths a day: half as many again is people doubled under new ids."""
+    gate_max_fill_drop: Share = 0.1
+    """What part of the documents that have a birth year, a known-for title … may lose it. Relative, since
+    some fields are rare: of a field that one in ten has, nine tenths could be gone unseen otherwise."""
+    gate_min_canaries: Share = 0.98
+    """Share of the live generation's 200 most popular people, and of their misspelt names, that must still be
+    found. Namesakes change places from day to day: hence not all of them."""
+    gate_facts_file: Path | None = None
+    """File of what must be there: lines of an id, a tab and the name or title."""
+    alert_urls: tuple[str, ...] = ()
+    """Where alerts go, comma-separated, in Apprise's notation (`mailto://…`, `slack://…`, `json://host/path`)."""
+    admin_token: str = ""
+    """The one token of somebody who runs everything on one machine; where none is set, administration is
+    refused."""
+    tokens_file: Path | None = None
+    """File of tokens: lines of a name, a role (read or admin) and the token's SHA-256 in hexadecimal."""
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     """Address the service listens on."""
     port: Port = 8000
@@ -67,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How much is logged."""
 
 
-_LISTS = {"elasticsearch_url", "title_types"}
+_LISTS = {"alert_urls", "elasticsearch_url", "title_types"}
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> tuple[Settings, list[str]]:

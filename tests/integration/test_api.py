@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +15,7 @@ from marquee.engine.cluster import Endpoint
 from marquee.search.cursor import Cursor, encode_cursor
 from marquee.settings import Settings
 from tests.conftest import run_service
+from tests.proxy import Proxy
 
 MISSPELT = [
     ("jake gylenhal", "Jake Gyllenhaal"),
@@ -262,55 +261,6 @@ def test_the_pages_come_from_this_service_alone(client: httpx.Client) -> None:
         for part in page.text.split('"'):
             if part.startswith("/static/"):
                 assert client.get(part).status_code == 200
-
-
-class Proxy:
-    """A TCP relay before the engine, to take it away and give it back."""
-
-    def __init__(self, target: tuple[str, int]) -> None:
-        self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._open = list[socket.socket]()
-        self.is_up = True
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            if not self.is_up:
-                client.close()
-                continue
-            server = socket.create_connection(self._target)
-            self._open += [client, server]
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=self._relay, args=(source, sink), daemon=True).start()
-
-    @staticmethod
-    def _relay(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                sink.sendall(data)
-        except OSError:
-            pass
-        finally:
-            sink.close()
-
-    def take_away(self) -> None:
-        self.is_up = False
-        for each in self._open:
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
-        self._open.clear()
-
-    def close(self) -> None:
-        self.take_away()
-        self._listener.close()
 
 
 def test_an_engine_that_goes_and_comes_back(settings: Settings, endpoint: Endpoint, sample: str) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -16,12 +17,12 @@ import pytest
 
 from marquee.catalog import download
 from marquee.catalog.sources import Choice, open_choice, open_sample, open_source
-from marquee.engine import generations
+from marquee.engine import generations, switch
 from marquee.engine.cluster import Cluster
-from marquee.engine.mappings import KINDS
 from marquee.errors import (
     EngineError,
     GateRefusedError,
+    LeaseHeldError,
     LoadError,
     SourceDamagedError,
     SourceMissingError,
@@ -29,12 +30,14 @@ from marquee.errors import (
 )
 from marquee.progress import SILENT
 from marquee.reindex import build, pipeline
+from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import reindex
+from marquee.reindex.provenance import generation_folder
 from marquee.reindex.status import DataAge, read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest
 from marquee.settings import Settings
-from tests.conftest import write_tsv
+from tests.conftest import remove_indexes, write_tsv
 from tests.imdb_server import NAMES, say
 from tests.imdb_server import Source as Server
 
@@ -46,8 +49,7 @@ async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
     """Settings with a prefix of this test's own."""
     own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-reindex")
     yield own
-    for each in await generations.list_generations(cluster, own.index_prefix):
-        await generations.delete(cluster, own.index_prefix, each.id)
+    await remove_indexes(cluster, own.index_prefix)
 
 
 @pytest.fixture
@@ -126,20 +128,17 @@ async def test_the_last_two_generations_are_kept(cluster: Cluster, own: Settings
     assert [(each.id, each.live) for each in kept] == [(ids[2], True), (ids[1], False)]
 
 
-async def test_two_builds_that_begin_in_one_second_leave_each_other_alone(
-    cluster: Cluster, own: Settings, folder: Path
-) -> None:
-    both = await asyncio.gather(
-        *(reindex(own, cluster, open_source(folder), SILENT, force=True) for _ in range(2))
+async def test_of_two_reindexes_at_once_one_is_told(cluster: Cluster, own: Settings, folder: Path) -> None:
+    own = msgspec.structs.replace(own, lease_ttl_s=5)
+    ended = await asyncio.gather(
+        *(reindex(own, cluster, open_source(folder), SILENT, force=True) for _ in range(2)),
+        return_exceptions=True,
     )
-    assert len({each.generation for each in both}) == 2
+    (held,) = [each for each in ended if isinstance(each, LeaseHeldError)]
+    (made,) = [each for each in ended if isinstance(each, Outcome)]
+    assert "held by" in str(held)
     found = await generations.list_generations(cluster, own.index_prefix)
-    assert {each.id for each in found if each.complete} == {each.generation for each in both}
-    for each in both:
-        for kind in KINDS:
-            index = generations.index_name(own.index_prefix, kind, each.generation)
-            mapping = await cluster.request("GET", f"/{index}/_mapping")
-            assert mapping[index]["mappings"]["dynamic"] == "strict", "created by us, not by a bulk request"
+    assert [(each.id, each.live) for each in found] == [(made.generation, True)]
 
 
 async def test_what_a_crashed_build_left_is_removed(cluster: Cluster, own: Settings, folder: Path) -> None:
@@ -195,21 +194,34 @@ async def test_a_damaged_source_changes_nothing(
 async def test_a_swap_whose_answer_was_lost_keeps_what_is_live(
     cluster: Cluster, own: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_swap = generations.swap
+    real_swap = switch.swap
 
-    async def swap_and_fail(*arguments: Any) -> None:
-        await real_swap(*arguments)
+    async def swap_and_fail(*arguments: Any, **named: Any) -> None:
+        await real_swap(*arguments, **named)
         raise EngineError("injected")
 
-    monkeypatch.setattr(generations, "swap", swap_and_fail)
+    monkeypatch.setattr(switch, "swap", swap_and_fail)
     with pytest.raises(EngineError, match="injected"):
         await reindex(own, cluster, open_source(folder), SILENT)
     assert (await Lookup(cluster, own.index_prefix).find_actor("nm0000000")).actor.name == "Jake Gyllenhaal"
 
 
-@pytest.mark.parametrize("step", ["create", "complete", "swap"])
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [
+        (generations, "create"),
+        (generations, "complete"),
+        (pipeline, "try_canaries"),
+        (switch, "swap"),
+    ],
+)
 async def test_a_failure_at_any_step_changes_nothing(
-    cluster: Cluster, own: Settings, folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster,
+    own: Settings,
+    folder: Path,
+    module: ModuleType,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await reindex(own, cluster, open_source(folder), SILENT)
     before = await live_id(cluster, own)
@@ -217,12 +229,14 @@ async def test_a_failure_at_any_step_changes_nothing(
     async def fail(*_: object, **__: object) -> None:
         raise EngineError("injected")
 
-    monkeypatch.setattr(generations, step, fail)
+    monkeypatch.setattr(module, step, fail)
     with pytest.raises(EngineError, match="injected"):
         await reindex(own, cluster, open_source(folder), SILENT, force=True)
     monkeypatch.undo()
     assert await live_id(cluster, own) == before
-    assert len(await generations.list_generations(cluster, own.index_prefix)) == 1
+    others = [each for each in await generations.list_generations(cluster, own.index_prefix) if not each.live]
+    # One that the gate has passed is whole: the next reindex swaps it in without building it again.
+    assert [each.complete for each in others] == ([True] if step == "swap" else [])
     assert list((own.home / "work").iterdir()) == []
 
 
@@ -274,7 +288,9 @@ async def test_the_gate_refuses_a_catalogue_of_which_too_much_is_unusable(
         GateRefusedError, match=r"name.basics.tsv: 1 of 2 rows \(50.0%\) are unusable.*line 3"
     ):
         await reindex(own, cluster, open_source(folder), SILENT)
-    assert await generations.list_generations(cluster, own.index_prefix) == before
+    refused, *others = await generations.list_generations(cluster, own.index_prefix)
+    assert others == before
+    assert (refused.live, refused.complete, refused.set_aside) == (False, True, "refused")
     forced = await reindex(own, cluster, open_source(folder), SILENT, force=True)
     assert (forced.built, forced.counts) == (True, {"actors": 1, "titles": 1})
 
@@ -284,7 +300,7 @@ async def test_the_quality_report_is_kept_with_its_generation(
 ) -> None:
     add_bad_people(folder, 2)
     made = await reindex(own, cluster, open_source(folder), SILENT, force=True)
-    path = pipeline.generation_folder(own, made.generation) / "quality.json"
+    path = generation_folder(own, made.generation) / "quality.json"
     report = msgspec.json.decode(path.read_bytes())
     reject = report["names"]["rejects"]["malformed id"]
     assert (report["names"]["rows"], reject["count"], reject["examples"][0]["line"]) == (3, 2, 3)

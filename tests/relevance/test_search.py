@@ -9,14 +9,13 @@ import msgspec
 import pytest
 
 from marquee.catalog.sources import open_source
-from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.progress import SILENT
 from marquee.reindex.pipeline import reindex
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest, SuggestRequest
 from marquee.settings import Settings
-from tests.conftest import write_tsv
+from tests.conftest import remove_indexes, write_tsv
 
 pytestmark = pytest.mark.anyio
 
@@ -75,8 +74,7 @@ async def lookup(
     write_people(folder)
     await reindex(own, cluster, open_source(folder), SILENT)
     yield Lookup(cluster, own.index_prefix)
-    for each in await generations.list_generations(cluster, own.index_prefix):
-        await generations.delete(cluster, own.index_prefix, each.id)
+    await remove_indexes(cluster, own.index_prefix)
 
 
 def write_people(folder: Path) -> None:

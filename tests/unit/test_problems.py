@@ -14,6 +14,11 @@ STATUSES = {
     "RequestError": 400,
     "EmptyQueryError": 400,
     "NotFoundError": 404,
+    "ConflictError": 409,
+    "LeaseHeldError": 409,
+    "UnauthorizedError": 401,
+    "ForbiddenError": 403,
+    "AdminDisabledError": 403,
     "EngineUnavailableError": 503,
     "EngineNotReadyError": 503,
 }

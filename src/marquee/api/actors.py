@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
-from litestar.exceptions import HTTPException
 from litestar.params import Parameter
 
 from marquee.api.answers import Answers
-from marquee.api.operation import operation_for, operation_taking, query_pairs
+from marquee.api.operation import json_body, operation_for, operation_taking, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import ActorAnswer, CreditsAnswer, MatchAnswer, SearchAnswer, SuggestAnswer
 from marquee.search.lookup import Lookup
@@ -56,9 +55,7 @@ async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -
 async def match_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
     parse(IdRequest, query_pairs(request))
-    if request.content_type[0] != "application/json":
-        raise HTTPException(status_code=415, detail="the body must be application/json")
-    body = await request.body()
+    body = await json_body(request)
     return await answers.send(request, lookup.match(parse_match(body)), body)
 
 

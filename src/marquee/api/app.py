@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -9,18 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, MediaType, Request, Response, get
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import License
+from litestar.openapi.spec import Components, License, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from marquee import __version__
-from marquee.api import actors, health, problems, titles
+from marquee.api import actors, admin, health, problems, titles
 from marquee.api.answers import Answers
+from marquee.api.auth import Tokens
 from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.records import Records
 from marquee.errors import MarqueeError
+from marquee.reindex.jobs import Jobs
 from marquee.reindex.status import DataAge
 from marquee.search.lookup import Lookup
 from marquee.settings import Settings
@@ -31,7 +36,8 @@ MAX_URL_BYTES = 32 << 10
 
 DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
 
-Errors are `application/problem+json` (RFC 9457). Reading needs no token."""
+Errors are `application/problem+json` (RFC 9457). Reading needs no token; administration takes one of the role
+admin, as `Authorization: Bearer TOKEN`."""
 
 
 class _SwaggerPage(OpenAPIRenderPlugin):
@@ -60,10 +66,20 @@ async def refuse_long_urls(request: Request[Any, Any, Any]) -> None:
 
 
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
-    """Build the service for one engine; it connects when it starts and needs no engine to start."""
+    """Build the service for one engine; it connects when it starts and needs no engine to start.
+
+    Its `state.closing` is to be set when it is about to end: what streams ends then.
+
+    Raises:
+        SettingsError: the file of tokens cannot be used.
+    """
+    tokens = Tokens(settings)
     cluster = Cluster(endpoint)
     lookup = Lookup(cluster, settings.index_prefix)
     answers = Answers(DataAge(cluster, settings.index_prefix))
+    records = Records(cluster, settings.index_prefix)
+    requested = Jobs(records)
+    closing = asyncio.Event()
 
     @asynccontextmanager
     async def open_cluster(_: Litestar) -> AsyncGenerator[None]:
@@ -85,6 +101,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             health.live,
             health.ready,
             health.status,
+            admin.administer(tokens),
             create_static_files_router(
                 path="/static",
                 directories=[STATIC],
@@ -98,6 +115,9 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         dependencies={
             "cluster": Provide(lambda: cluster, sync_to_thread=False),
             "answers": Provide(lambda: answers, sync_to_thread=False),
+            "closing": Provide(lambda: closing, sync_to_thread=False),
+            "jobs": Provide(lambda: requested, sync_to_thread=False),
+            "records": Provide(lambda: records, sync_to_thread=False),
             "lookup": Provide(lambda: lookup, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
         },
@@ -108,11 +128,13 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         },
         before_request=refuse_long_urls,
         lifespan=[open_cluster],
+        state=State({"closing": closing}),
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Marquee",
             version=__version__,
             description=DESCRIPTION,
+            components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
             license=License(name="Apache-2.0", identifier="Apache-2.0"),
             path="/schema",
             render_plugins=[_SwaggerPage(path="/docs")],

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import HTTPException
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, Reference, RequestBody, Schema
+from msgspec import Meta
 
-from marquee.errors import RequestError
+from marquee.errors import NotFoundError, RequestError
 
 # A request has a dozen parameters at most; more are an attack or a mistake.
 MAX_PARAMETERS = 50
+
+HEAD_EXTENSION = "marquee.head"
+"""Key in the `extensions` of a scope: what is answered as GET was asked as HEAD, and nobody reads a body."""
+
+Reason = Annotated[
+    str,
+    # It is printed on terminals: no control characters but tab and newline.
+    Meta(
+        max_length=500,
+        pattern="^[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]*$",
+        description="Why; goes into the audit log.",
+    ),
+]
+
+
+class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest of something."""
+
+    limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 50
 
 
 def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
@@ -31,6 +53,24 @@ def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
         raise RequestError({"query string": f"holds more than {MAX_PARAMETERS} parameters"}) from error
 
 
+def check_slug(what: str, text: str) -> str:
+    """Return an id of our own making as it stood in a request.
+
+    Raises:
+        NotFoundError: none of ours looks like that.
+    """
+    if not re.fullmatch("[a-z0-9-]{1,64}", text):
+        raise NotFoundError(f"there is no {what} of this id")
+    return text
+
+
+async def json_body(request: Request[Any, Any, Any]) -> bytes:
+    """Return the body; raises HTTPException (415) where it is said to be something else than JSON."""
+    if request.content_type[0] != "application/json":
+        raise HTTPException(status_code=415, detail="the body must be application/json")
+    return await request.body()
+
+
 def operation_for(struct: type[msgspec.Struct]) -> type[Operation]:
     """Return an OpenAPI operation class that documents the fields of `struct` as query parameters."""
     described = [_describe(field) for field in msgspec.structs.fields(struct)]
@@ -44,7 +84,7 @@ def operation_for(struct: type[msgspec.Struct]) -> type[Operation]:
     return QueryOperation
 
 
-def operation_taking(struct: type[msgspec.Struct]) -> type[Operation]:
+def operation_taking(struct: type[msgspec.Struct], *, required: bool = True) -> type[Operation]:
     """Return an OpenAPI operation class that documents `struct` as the JSON body."""
     (reference,), components = msgspec.json.schema_components([struct], ref_template="{name}")
     schema = _to_schema(_resolve(reference, components))
@@ -53,7 +93,7 @@ def operation_taking(struct: type[msgspec.Struct]) -> type[Operation]:
     class BodyOperation(Operation):
         def __post_init__(self) -> None:
             self.request_body = RequestBody(
-                content={"application/json": OpenAPIMediaType(schema=schema)}, required=True
+                content={"application/json": OpenAPIMediaType(schema=schema)}, required=required
             )
 
     return BodyOperation

@@ -11,6 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from marquee import errors
+from marquee.reindex.job import Job
 
 PROBLEM_TYPES = "/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -35,6 +36,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     detail: str
     errors: tuple[ParameterError, ...] = ()
+    job: Job | None = None
+    """Of `job-running`: the job under way."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -43,6 +46,7 @@ class Kind(msgspec.Struct, frozen=True):
     name: str
     title: str
     status: HTTPStatus
+    headers: dict[str, str] = {}
 
 
 # The nearest class in an error's ancestry counts; a test walks the whole tree.
@@ -50,6 +54,15 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.EmptyQueryError: Kind("empty-query", "Nothing to search for", HTTPStatus.BAD_REQUEST),
     errors.RequestError: Kind("bad-request", "Unusable parameters", HTTPStatus.BAD_REQUEST),
     errors.NotFoundError: Kind("not-found", "Not found", HTTPStatus.NOT_FOUND),
+    errors.ConflictError: Kind("conflict", "Does not go together with how things stand", HTTPStatus.CONFLICT),
+    errors.LeaseHeldError: Kind("job-running", "Another job is under way", HTTPStatus.CONFLICT),
+    errors.UnauthorizedError: Kind(
+        "unauthorized", "A token is needed", HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}
+    ),
+    errors.ForbiddenError: Kind("forbidden", "Not with this token", HTTPStatus.FORBIDDEN),
+    errors.AdminDisabledError: Kind(
+        "admin-disabled", "Administration over HTTP is off", HTTPStatus.FORBIDDEN
+    ),
     errors.EngineNotReadyError: Kind("not-ready", "No data yet", HTTPStatus.SERVICE_UNAVAILABLE),
     errors.EngineUnavailableError: Kind(
         "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
@@ -104,6 +117,7 @@ def respond(
     detail: str,
     parameters: tuple[ParameterError, ...] = (),
     headers: dict[str, str] | None = None,
+    job: Job | None = None,
 ) -> Response[bytes]:
     """Build a problem answer; 503 says when to come again."""
     problem = Problem(
@@ -112,8 +126,9 @@ def respond(
         status=kind.status,
         detail=detail,
         errors=parameters,
+        job=job,
     )
-    sent = {"Cache-Control": "no-store", **(headers or {})}
+    sent = {"Cache-Control": "no-store", **kind.headers, **(headers or {})}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = str(RETRY_AFTER_S)
     return Response(

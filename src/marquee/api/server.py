@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from marquee.api.app import create_app
+from marquee.api.operation import HEAD_EXTENSION
 from marquee.engine.cluster import Endpoint
 from marquee.errors import SettingsError
 from marquee.settings import Settings
@@ -39,10 +41,23 @@ def answer_head(app: Any) -> Any:
 
     async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope.get("method") == "HEAD":
-            scope = {**scope, "method": "GET"}
+            extensions = {**(scope.get("extensions") or {}), HEAD_EXTENSION: {}}
+            scope = {**scope, "method": "GET", "extensions": extensions}
         await app(scope, receive, send)
 
     return answer
+
+
+class _Server(uvicorn.Server):
+    """Tells the application that it is to end, so that what streams ends as well and need not be cut off."""
+
+    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._closing.set()
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> None:
@@ -50,8 +65,9 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
 
     Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
     """
+    app = create_app(settings, endpoint)
     config = uvicorn.Config(
-        answer_head(create_app(settings, endpoint)),
+        answer_head(app),
         # Its own start-up lines say less than ours.
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         # An access log would hold what people type.
@@ -63,6 +79,6 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     # before the node is given back.
     previous = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app.state.closing).run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -28,6 +28,7 @@ from marquee.catalog import schemas
 from marquee.catalog import titles as title_joins
 from marquee.catalog.encoding import ACTOR_COLUMNS, ACTOR_JSON_COLUMNS, TITLE_COLUMNS, TITLE_JSON_COLUMNS
 from marquee.catalog.files import NAMES, PRINCIPALS, RATINGS, TITLES, Table, locate, preflight
+from marquee.catalog.fill import ACTOR_FIELDS, TITLE_FIELDS, Fill
 from marquee.catalog.keys import normalise_all, with_name_keys
 from marquee.catalog.quality import FileQuality, Quality
 from marquee.catalog.rows import id_of
@@ -55,6 +56,8 @@ class Assembly(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis
     """What popularity is made of."""
     quality: Quality
+    fill: dict[str, dict[str, float]]
+    """By kind ("actors", "titles") and field: the share, 0 to 1, of documents that have it."""
 
 
 def assemble(
@@ -137,6 +140,8 @@ class _Run:
         self.known_for = buckets("known_for", "nconst", schemas.KNOWN_FOR)
         self.cast = buckets("cast", "tconst", schemas.CAST)
         self.tokens = Tokens()
+        self.actor_fill = Fill(ACTOR_FIELDS)
+        self.title_fill = Fill(TITLE_FIELDS)
 
     def assemble(self) -> Assembly:
         self.read_people()
@@ -158,6 +163,7 @@ class _Run:
             tokens=tokens,
             basis=rules.basis,
             quality=self.quality,
+            fill={"actors": self.actor_fill.shares, "titles": self.title_fill.shares},
         )
 
     def read_people(self) -> None:
@@ -246,6 +252,7 @@ class _Run:
         del credits_of, known_for
         actors = with_name_keys(actors, rules.is_completed(self.people.rows))
         self.tokens.add(actors)
+        self.actor_fill.add(actors)
         self.quality.unsearchable_names += actors.filter(pl.col("name_key") == "").height
         result.write(bucket, actors)
         return rows
@@ -270,5 +277,7 @@ class _Run:
         rated = rated.with_columns(
             key.alias("title_key"), pl.when(original_key != key).then(original_key).alias("original_key")
         )
-        result.write(bucket, title_joins.build_titles(rated, cast))
+        titles = title_joins.build_titles(rated, cast)
+        self.title_fill.add(titles)
+        result.write(bucket, titles)
         return rated.height + cast.height

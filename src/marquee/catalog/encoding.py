@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import polars as pl
 
 from marquee.catalog.json_text import json_document
@@ -87,3 +89,21 @@ def encode(
                     size = count = 0
     if parts:
         yield b"".join(parts), count
+
+
+def read_actors(files: Sequence[Path], ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the documents of a few actors by id, as they are sent to `_bulk`."""
+    return _read(files, ids, ACTOR_COLUMNS, ACTOR_JSON_COLUMNS)
+
+
+def read_titles(files: Sequence[Path], ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the documents of a few titles by id, as they are sent to `_bulk`."""
+    return _read(files, ids, TITLE_COLUMNS, TITLE_JSON_COLUMNS)
+
+
+def _read(
+    files: Sequence[Path], ids: Sequence[str], columns: Sequence[str], json_columns: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    wanted = pl.scan_parquet(list(files)).filter(pl.col(columns[0]).is_in(list(ids)))
+    rows = wanted.select(columns[0], json_document(columns, json_columns).alias("document")).collect()
+    return {each: msgspec.json.decode(document) for each, document in rows.iter_rows()}

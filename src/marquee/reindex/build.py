@@ -16,13 +16,9 @@ from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.engine.loading import Chunk, load
 from marquee.engine.mappings import Kind
-from marquee.errors import EngineConflictError, EngineError
 from marquee.progress import Progress
 from marquee.reindex.workspace import Workspace
 from marquee.settings import Settings
-
-# Each conflict is a build that began in the same moment; more than a few are another trouble.
-MAX_CONFLICTS = 5
 
 
 class _Stop(Exception):  # noqa: N818  # never leaves this module
@@ -87,40 +83,5 @@ async def load_documents(
     }
     for kind, (chunks, total) in documents.items():
         progress.start(f"index {kind}", total, "docs")
-        index = generations.index_name(settings.index_prefix, kind, generation)
-        await load(cluster, index, chunks, progress.advance)
-
-
-async def create(cluster: Cluster, settings: Settings, workspace: Workspace) -> str:
-    """Create the indexes of a new generation, noted in the workspace, and return its id.
-
-    Builds that begin in one second choose the same id: the later must not discard what is the other's.
-
-    Raises:
-        EngineError: the engine failed; what was created of the indexes is deleted.
-    """
-    for attempt in range(MAX_CONFLICTS + 1):
-        generation = generations.new_id(await generations.list_generations(cluster, settings.index_prefix))
-        workspace.note(settings.index_prefix, generation)
-        try:
-            await generations.create(cluster, settings.index_prefix, generation, settings.shards)
-        except EngineConflictError:
-            if attempt == MAX_CONFLICTS:
-                raise
-        except BaseException:
-            await asyncio.shield(discard(cluster, settings.index_prefix, generation))
-            raise
-        else:
-            break
-    return generation
-
-
-async def discard(cluster: Cluster, prefix: str, generation: str) -> None:
-    """Delete a generation that is not live; an engine that is away is no error."""
-    try:
-        live = await generations.find_live(cluster, prefix)
-        if live is None or live.id != generation:
-            await generations.delete(cluster, prefix, generation)
-    except EngineError:
-        # Why the build failed, mostly: a later reindex removes what is left.
-        return
+        alias = generations.loading_alias(settings.index_prefix, kind, generation)
+        await load(cluster, alias, chunks, progress.advance)

@@ -1,64 +1,43 @@
-"""The steps of a reindex, from files to swapped aliases. Any failure leaves the aliases where they were."""
+"""The steps of a reindex, from files to swapped aliases. Any failure leaves the aliases where they were.
+
+All of it happens under the lease: `fence` is its token, and every step that changes what is live, or deletes,
+is refused by the engine once somebody else has taken the lease over.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import shutil
 import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
-from marquee import __version__
 from marquee.catalog.assemble import Assembly
 from marquee.catalog.sources import Source
-from marquee.engine import generations
+from marquee.engine import generations, lease, switch
 from marquee.engine.cluster import Cluster
-from marquee.engine.generations import BuildMeta, Generation, SourceMeta
-from marquee.engine.mappings import MAPPING_VERSION
+from marquee.engine.generations import BuildMeta, Generation
+from marquee.engine.records import Records
+from marquee.errors import ConflictError, EngineError, GateRefusedError, MarqueeError
 from marquee.progress import Progress
-from marquee.reindex.build import assemble_rows, create, discard, load_documents
-from marquee.reindex.gate import check_rejects
-from marquee.reindex.workspace import Workspace, find_abandoned
+from marquee.reindex import audit, retention
+from marquee.reindex.activation import mark
+from marquee.reindex.build import assemble_rows, load_documents
+from marquee.reindex.canaries import try_canaries
+from marquee.reindex.difference import compare
+from marquee.reindex.gate import GateReport, check_build, explain_refusal, is_comparable, read_facts
+from marquee.reindex.identity import name_process
+from marquee.reindex.job import JobRequest
+from marquee.reindex.outcome import Outcome, describe_known
+from marquee.reindex.pin import read_pin
+from marquee.reindex.provenance import describe_build, read_basis, write_quality
+from marquee.reindex.workspace import Workspace, remove_abandoned
 from marquee.settings import Settings
 
-# An incomplete generation older than this is what a crash on another machine left, not a build that runs.
-MAX_BUILD_TIME = timedelta(hours=24)
-
-
 _log = logging.getLogger("marquee.reindex")
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a reindex ended well."""
-
-    generation: str
-    built: bool
-    """False where the live generation already holds what would have been built."""
-    counts: dict[str, int]
-    took_s: float
-
-
-def read_basis(settings: Settings, source: Source) -> str:
-    """Return a digest of all that determines the documents: equal digests, equal documents."""
-    parts = (
-        source.fingerprint,
-        str(MAPPING_VERSION),
-        settings.people,
-        ",".join(sorted(settings.title_types)),
-        str(settings.adult),
-    )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def find_current(live: Generation | None, basis: str | None) -> Outcome | None:
-    """Return what a reindex would say if the live generation has this basis (None: any), else None."""
-    if live is None or live.meta is None or (basis is not None and live.meta.basis != basis):
-        return None
-    return Outcome(generation=live.id, built=False, counts=live.meta.shown_counts, took_s=0.0)
 
 
 async def reindex(
@@ -70,110 +49,238 @@ async def reindex(
     force: bool = False,
     reason: str = "",
 ) -> Outcome:
-    """Build a generation from `source` and swap it in; nothing is built where the live one is the same.
-
-    `force` builds although nothing has changed, and passes the gate's limits; never damaged files.
+    """Take the lease in this process, and rebuild.
 
     Raises:
-        SourceError: a file is missing or damaged.
-        GateRefusedError: too much of the source is unusable.
-        EngineError: the engine failed; the new generation is deleted.
+        LeaseHeldError: another reindex is under way.
+        MarqueeError: as `Rebuild.run`.
     """
-    started = time.monotonic()
-    prefix = settings.index_prefix
-    basis = await asyncio.to_thread(read_basis, settings, source)
-    live = await generations.find_live(cluster, prefix)
-    current = find_current(live, basis)
-    if current is not None and not force:
-        await _confirm(cluster, prefix, live, source)
-        return current
-    await _sweep(settings, cluster)
-    workspace = await asyncio.to_thread(Workspace, settings.home)
-    try:
-        assembly = await assemble_rows(settings, source, workspace, progress)
-        if not force:
-            check_rejects(assembly.quality)
-        meta = _describe(source, basis, assembly, reason)
-        generation = await create(cluster, settings, workspace)
+    records = Records(cluster, settings.index_prefix)
+    by = name_process()
+    async with lease.hold(records, by, settings.lease_ttl_s) as held:
+        request = JobRequest(force=force, reason=reason)
+        return await Rebuild(settings, records, held.token, request, by, progress).run(source)
+
+
+class Rebuild:
+    """One reindex under the lease with the token `fence`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        fence: str,
+        request: JobRequest,
+        by: str,
+        progress: Progress,
+        *,
+        job: str | None = None,
+        on_created: Callable[[str], Any] = lambda _: None,
+    ) -> None:
+        self._settings, self._records, self._cluster = settings, records, records.cluster
+        self._fence, self._request, self._by, self._job = fence, request, by, job
+        self._progress, self._on_created = progress, on_created
+
+    async def run(self, source: Source) -> Outcome:
+        """Build a generation, judge it, make it live; nothing is built where the live one is the same.
+
+        Raises:
+            SourceError: a file is missing or damaged.
+            GateRefusedError: what was built is not good enough; it is kept for inspection.
+            ConflictError: another generation was made live by hand meanwhile; what was built is kept.
+            LeaseLostError: another process took over; nothing was changed.
+            EngineError: the engine failed; the new generation is deleted.
+        """
+        started = time.monotonic()
+        await asyncio.to_thread(remove_abandoned, self._settings.home)
+        await retention.remove_orphans(self._settings, self._records, self._fence, self._by, self._job)
+        # Read before anything is decided: the swap happens only if nothing else was made live since.
+        marker = await switch.read_switch(self._records)
+        every = await generations.list_generations(self._cluster, self._records.prefix)
+        live = next((each for each in every if each.live), None)
+        basis = await asyncio.to_thread(read_basis, self._settings, source)
+        must_build = self._request.force or self._request.dry_run
+        known = None if must_build else await self._find_known(every, live, basis, source, marker)
+        if known is not None:
+            return msgspec.structs.replace(known, took_s=round(time.monotonic() - started, 2))
+        if self._settings.gate_facts_file:  # what is wrong with it is to be known before the build
+            await asyncio.to_thread(read_facts, self._settings.gate_facts_file)
+        workspace = await asyncio.to_thread(Workspace, self._settings.home)
         try:
-            await load_documents(settings, cluster, assembly, generation, progress)
-            progress.start("refresh and check")
-            await generations.complete(cluster, prefix, generation, meta, replicas=settings.replicas)
-            await generations.swap(cluster, prefix, generation)
-            progress.finish()
-        except BaseException:
-            await asyncio.shield(discard(cluster, prefix, generation))
+            assembly = await assemble_rows(self._settings, source, workspace, self._progress)
+            meta = describe_build(self._settings, source, basis, assembly, self._request.reason)
+            outcome = Outcome(
+                generation="",
+                built=True,
+                swapped=False,
+                counts=meta.shown_counts,
+                took_s=0.0,
+                note=source.note,
+            )
+            if self._request.dry_run:
+                difference = await compare(
+                    self._cluster, self._records.prefix, assembly, live, self._progress
+                )
+                outcome = msgspec.structs.replace(outcome, built=False, difference=difference)
+            else:
+                outcome = await self._build(outcome, assembly, meta, live, marker)
+        finally:
+            await asyncio.to_thread(workspace.close)
+        self._progress.finish()
+        return msgspec.structs.replace(outcome, took_s=round(time.monotonic() - started, 2))
+
+    async def _find_known(
+        self,
+        every: Sequence[Generation],
+        live: Generation | None,
+        basis: str,
+        source: Source,
+        marker: str,
+    ) -> Outcome | None:
+        """Return the outcome where a generation holds this source already, None where one is to be built."""
+        if live is not None and live.meta is not None and live.meta.basis == basis:
+            await self._confirm(live, source)
+            return describe_known(live, "nothing to do: the source is unchanged")
+        for each in every:
+            is_newer = live is None or each.built_at > live.built_at
+            if is_newer and each.complete and each.meta and each.meta.basis == basis:
+                return await self._reuse(each, live, marker)
+        return None
+
+    async def _reuse(self, built: Generation, live: Generation | None, marker: str) -> Outcome | None:
+        """Return the outcome where an earlier reindex built this, None where it is to be built again."""
+        # Built while another one was pinned, or by a process that died between gate and swap.
+        if built.set_aside in ("", "held"):
+            if (held := await read_pin(self._records)) is not None:
+                return describe_known(built, f"built already; not made live: {held.generation} is pinned")
+            await self._swap(built.id, live, marker)
+            await mark(self._records, built, set_aside="", swapped_at=datetime.now(UTC))
+            note = "built and passed by an earlier reindex"
+            return msgspec.structs.replace(describe_known(built, note), swapped=True)
+        # Nobody asked: what was refused, or rolled back, is not to come again until the source has changed.
+        if not self._request.scheduled:
+            return None
+        if built.set_aside == "refused":
+            raise GateRefusedError(
+                f"the source is still what {built.id} was built from, which the gate refused: see "
+                "`marquee generations`, or build it again with `marquee reindex`"
+            )
+        return describe_known(built, f"nothing to do: {built.id}, which holds this, was {built.set_aside}")
+
+    async def _build(
+        self, outcome: Outcome, assembly: Assembly, meta: BuildMeta, live: Generation | None, marker: str
+    ) -> Outcome:
+        """Load, judge and swap; what is neither whole nor judged is deleted."""
+        try:
+            generation = await self._load(assembly, meta)
+            outcome = msgspec.structs.replace(outcome, generation=generation)
+            return await self._judge_and_swap(generation, outcome, meta, live, marker)
+        except (GateRefusedError, ConflictError):
             raise
+        except BaseException:
+            await asyncio.shield(self._discard())
+            raise
+
+    async def _load(self, assembly: Assembly, meta: BuildMeta) -> str:
+        """Load the documents into a new generation, complete but not judged yet; return its id."""
+        every = await generations.list_generations(self._cluster, self._records.prefix)
+        generation = generations.new_id(every)
+        self._on_created(generation)
+        await generations.create(self._cluster, self._records.prefix, generation, self._settings.shards)
+        await load_documents(self._settings, self._cluster, assembly, generation, self._progress)
+        self._progress.start("refresh and check")
+        await generations.complete(
+            self._cluster,
+            self._records.prefix,
+            generation,
+            # Until the gate has seen it: a crash in between must not leave one to go back to.
+            msgspec.structs.replace(meta, set_aside="unjudged"),
+            replicas=self._settings.replicas,
+        )
+        return generation
+
+    async def _discard(self) -> None:
+        """Delete what was begun. Why it failed matters more than that this fails: the next run does it."""
         try:
-            await asyncio.to_thread(_write_quality, settings, generation, meta)
+            await retention.remove_orphans(self._settings, self._records, self._fence, self._by, self._job)
+        except MarqueeError as error:
+            _log.warning("what was begun is left to the next reindex: %s", error)
+
+    async def _judge_and_swap(
+        self, generation: str, outcome: Outcome, meta: BuildMeta, live: Generation | None, marker: str
+    ) -> Outcome:
+        report = await self._judge(generation, meta, live)
+        meta = msgspec.structs.replace(meta, gate=msgspec.to_builtins(report))
+        if not report.passed:
+            if not report.forced:
+                await self._write(generation, msgspec.structs.replace(meta, set_aside="refused"))
+                await self._clean_up(set())
+                raise GateRefusedError(explain_refusal(report))
+            reason = f"{self._request.reason or 'no reason given'}; {explain_refusal(report)}"
+            async with audit.record(
+                self._records, "forced gate", self._by, generation=generation, reason=reason, job=self._job
+            ):
+                pass
+        outcome = msgspec.structs.replace(outcome, gate=report)
+        if (held := await read_pin(self._records)) is not None:
+            await self._write(generation, msgspec.structs.replace(meta, set_aside="held"))
+            await self._clean_up(set())
+            return msgspec.structs.replace(
+                outcome, note=f"not made live: {held.generation} is pinned by {held.by}"
+            )
+        await self._write(generation, meta)
+        try:
+            await self._swap(generation, live, marker)
+        except ConflictError as error:
+            await self._write(generation, msgspec.structs.replace(meta, set_aside="rolled back"))
+            raise ConflictError(
+                f"{generation} was built and not made live: {error}. It is kept: "
+                f"`marquee rollback {generation}` makes it live"
+            ) from error
+        await self._write(generation, msgspec.structs.replace(meta, swapped_at=datetime.now(UTC)))
+        await self._clean_up({live.id} if live else set())
+        return msgspec.structs.replace(outcome, swapped=True)
+
+    async def _judge(self, generation: str, meta: BuildMeta, live: Generation | None) -> GateReport:
+        measure = live if self._request.compare and is_comparable(meta, live) else None
+        checks = (
+            *check_build(self._settings, meta, measure),
+            *await try_canaries(self._cluster, self._settings, measure, generation, self._progress),
+        )
+        against = measure.id if measure else None
+        return GateReport.of(checks, against=against, forced=self._request.force)
+
+    async def _swap(self, generation: str, live: Generation | None, marker: str) -> None:
+        reason = self._request.reason or ("the schedule" if self._request.scheduled else "")
+        if live:
+            reason = f"{reason} (live before: {live.id})".strip()
+        async with audit.record(
+            self._records, "swap", self._by, generation=generation, reason=reason, job=self._job
+        ):
+            await switch.swap(self._records, generation, switch=marker, fence=self._fence)
+
+    async def _write(self, generation: str, meta: BuildMeta) -> None:
+        await generations.write_meta(self._cluster, self._records.prefix, generation, meta)
+        try:
+            await asyncio.to_thread(write_quality, self._settings, generation, meta)
         except OSError as error:
-            # The generation is live and holds the report as well; a full disk here makes no failure of it.
+            # The generation holds the report as well; a full disk here makes no failure of it.
             _log.warning("quality.json of %s cannot be written: %s", generation, error)
-    finally:
-        await asyncio.to_thread(workspace.close)
-    await _prune(cluster, settings)
-    return Outcome(
-        generation=generation,
-        built=True,
-        counts=meta.shown_counts,
-        took_s=round(time.monotonic() - started, 2),
-    )
 
+    async def _clean_up(self, spared: set[str]) -> None:
+        """Delete what is not kept any more. The reindex has ended well: the next one may clean up as well."""
+        try:
+            await retention.remove_surplus(
+                self._settings, self._records, self._fence, self._by, self._job, spared
+            )
+        except (EngineError, ConflictError) as error:
+            _log.warning("old generations are left to the next reindex: %s", error)
 
-async def _sweep(settings: Settings, cluster: Cluster) -> None:
-    """Remove what killed runs on this machine left: their folders and their half-built generations."""
-    with find_abandoned(settings.home) as notes:
-        for note in notes:
-            if note.prefix == settings.index_prefix:
-                await discard(cluster, note.prefix, note.generation)
-
-
-def _describe(source: Source, basis: str, assembly: Assembly, reason: str) -> BuildMeta:
-    return BuildMeta(
-        source=SourceMeta(
-            kind=source.kind, published_at=source.published_at, confirmed_at=source.confirmed_at
-        ),
-        location=str(source.folder),
-        basis=basis,
-        attribution=source.attribution,
-        counts={"actors": assembly.actors, "titles": assembly.titles, "tokens": assembly.tokens},
-        marquee_version=__version__,
-        reason=reason,
-        quality=msgspec.to_builtins(assembly.quality),
-    )
-
-
-async def _confirm(cluster: Cluster, prefix: str, live: Generation | None, source: Source) -> None:
-    """Note that what is live still is what the source publishes: its data are as old as that."""
-    if live is None or live.meta is None or live.meta.source.confirmed_at >= source.confirmed_at:
-        return
-    confirmed = msgspec.structs.replace(live.meta.source, confirmed_at=source.confirmed_at)
-    await generations.write_meta(
-        cluster, prefix, live.id, msgspec.structs.replace(live.meta, source=confirmed)
-    )
-
-
-def generation_folder(settings: Settings, generation: str) -> Path:
-    """Return the folder of what is kept of a generation outside the engine: its `quality.json`."""
-    return settings.home / "generations" / settings.index_prefix / generation
-
-
-def _write_quality(settings: Settings, generation: str, meta: BuildMeta) -> None:
-    folder = generation_folder(settings, generation)
-    folder.mkdir(parents=True, exist_ok=True)
-    report = msgspec.json.format(msgspec.json.encode(meta.quality), indent=2)
-    (folder / "quality.json").write_bytes(report + b"\n")
-
-
-async def _prune(cluster: Cluster, settings: Settings) -> None:
-    """Delete the generations beyond those that are kept, and what crashed builds left; never the live one."""
-    every = await generations.list_generations(cluster, settings.index_prefix)
-    complete = [each for each in every if each.complete]
-    kept = {each.id for each in complete[: settings.keep_generations]}
-    oldest = datetime.now(UTC) - MAX_BUILD_TIME
-    for each in every:
-        is_orphan = not each.complete and each.built_at < oldest
-        if not each.live and (is_orphan or (each.complete and each.id not in kept)):
-            await generations.delete(cluster, settings.index_prefix, each.id)
-            folder = generation_folder(settings, each.id)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    async def _confirm(self, live: Generation, source: Source) -> None:
+        """Note that what is live still is what the source publishes: its data are as old as that."""
+        meta = live.meta
+        if meta is None or meta.source.confirmed_at >= source.confirmed_at:
+            return
+        confirmed = msgspec.structs.replace(meta.source, confirmed_at=source.confirmed_at)
+        changed = msgspec.structs.replace(meta, source=confirmed)
+        await generations.write_meta(self._cluster, self._records.prefix, live.id, changed)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from marquee.engine import generations
 from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
 from marquee.engine.generations import BuildMeta, Generation, SourceMeta
+from marquee.engine.records import Records
 from marquee.errors import EngineError
+from marquee.reindex.job import Job, State
+from marquee.reindex.jobs import Jobs
+from marquee.reindex.pin import read_pin
+from marquee.reindex.presence import Presence, list_workers
 
 MAX_DATA_AGE_S = 24 * 3600
+# Twelve days of scheduled looks, one of which is enough.
+READ_JOBS = 50
+# What a run came to; a job that was cancelled came to nothing.
+RESULTS: frozenset[State] = frozenset({"succeeded", "refused", "failed"})
+
+T = TypeVar("T")
 
 _log = logging.getLogger("marquee.reindex")
 
@@ -44,8 +57,18 @@ class FileSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that the settings leave out."""
 
 
+class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A job in short."""
+
+    id: str
+    state: State
+    ended_at: datetime | None
+    reason: str
+    """Why it was asked for; once it was refused, has failed or was cancelled: why."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The service's state; without a live generation most of it is null."""
+    """The service's state; without a live generation most of it is null. Times are UTC."""
 
     generation: str | None
     source: SourceMeta | None
@@ -58,6 +81,18 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     attribution: str
     quality: dict[str, FileSummary]
     """By file."""
+    last_success_at: datetime | None = None
+    """When a reindex last ended well, be it that nothing had changed; dry runs do not count."""
+    next_run_at: datetime | None = None
+    """When a worker looks at the source next; null where none does."""
+    last_job: JobSummary | None = None
+    """The newest job that is no dry run."""
+    last_result: JobSummary | None = None
+    """The newest of those that succeeded, failed or was refused."""
+    pinned: str | None = None
+    """The generation that is held."""
+    workers: int | None = None
+    """How many are alive; null if it cannot be read."""
 
 
 def measure_age(meta: BuildMeta | None) -> int | None:
@@ -99,7 +134,52 @@ async def read_status(cluster: Cluster, prefix: str) -> Status:
     except EngineError as error:
         _log.warning("%s", error)
         return _describe(None, EngineStatus(version=None, status="unreachable"))
-    return _describe(live, engine)
+    records = Records(cluster, prefix)
+    jobs, workers, pin = await asyncio.gather(
+        _read_if_possible(Jobs(records).list_newest(READ_JOBS)),
+        _read_if_possible(list_workers(records)),
+        _read_if_possible(read_pin(records)),
+    )
+    return msgspec.structs.replace(
+        _describe(live, engine),
+        pinned=pin.generation if pin else None,
+        **_describe_jobs(jobs or [], live),
+        **_describe_workers(workers),
+    )
+
+
+async def _read_if_possible(reading: Awaitable[T]) -> T | None:
+    """Return what is read; None for what is away, or written by another version."""
+    try:
+        return await reading
+    except (EngineError, msgspec.ValidationError) as error:
+        _log.warning("the status lacks some of its figures: %s", error)
+        return None
+
+
+def _describe_jobs(jobs: list[Job], live: Generation | None) -> dict[str, Any]:
+    counting = [job for job in jobs if not job.request.dry_run]
+    results = [job for job in counting if job.state in RESULTS]
+    success = next((job.ended_at for job in results if job.state == "succeeded"), None)
+    if success is None and live:
+        success = (live.meta.swapped_at if live.meta else None) or live.built_at
+    return {
+        "last_success_at": success,
+        "last_job": _summarise_job(counting[0]) if counting else None,
+        "last_result": _summarise_job(results[0]) if results else None,
+    }
+
+
+def _summarise_job(job: Job) -> JobSummary:
+    return JobSummary(id=job.id, state=job.state, ended_at=job.ended_at, reason=job.reason)
+
+
+def _describe_workers(workers: list[Presence] | None) -> dict[str, Any]:
+    if workers is None:
+        return {}
+    alive = [each for each in workers if each.is_alive]
+    looks = [each.next_run_at for each in alive if each.next_run_at]
+    return {"workers": len(alive), "next_run_at": min(looks, default=None)}
 
 
 def _describe(live: Generation | None, engine: EngineStatus) -> Status:
@@ -129,3 +209,14 @@ def _summarise(quality: dict[str, Any]) -> dict[str, FileSummary]:
         for file in quality.values()
         if isinstance(file, dict)
     }
+
+
+def format_span(seconds: float) -> str:
+    """Return a length of time as people say it, in its two largest units: "3 h 12 min"."""
+    left = max(0, round(seconds))
+    told: list[tuple[int, str]] = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        if (left >= size or told) and len(told) < 2:
+            told.append((left // size, unit))
+            left %= size
+    return " ".join(f"{count} {unit}" for count, unit in told if count) or "0 s"

@@ -11,17 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 # Between making a folder and locking it a process needs microseconds.
 _UNLOCKED_FOR_S = 60.0
-
-
-class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """Which generation a reindex is building."""
-
-    prefix: str
-    generation: str
 
 
 class Workspace:
@@ -34,29 +25,18 @@ class Workspace:
         self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
-    def note(self, prefix: str, generation: str) -> None:
-        """Write down what is being built, for who finds this folder abandoned."""
-        note = Note(prefix=prefix, generation=generation)
-        (self.folder / "generation.json").write_bytes(msgspec.json.encode(note))
-
     def close(self) -> None:
         """Remove the folder and all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
 
-@contextlib.contextmanager
-def find_abandoned(home: Path) -> Iterator[list[Note]]:
-    """Yield what killed reindexes were building; their folders are removed at the end, unless it fails."""
-    notes: list[Note] = []
-    with contextlib.ExitStack() as stack:
-        folders = [each for each in (home / "work").glob("reindex-*") if stack.enter_context(_claim(each))]
-        for folder in folders:
-            with contextlib.suppress(OSError, msgspec.DecodeError):
-                notes.append(msgspec.json.decode((folder / "generation.json").read_bytes(), type=Note))
-        yield notes
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+def remove_abandoned(home: Path) -> None:
+    """Remove the folders of killed reindexes."""
+    for folder in (home / "work").glob("reindex-*"):
+        with _claim(folder) as is_abandoned:
+            if is_abandoned:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from marquee.catalog.documents import Actor, Title, Token
 from marquee.engine import generations
-from marquee.engine.cluster import Cluster
+from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
 from marquee.engine.mappings import Kind
 from marquee.errors import EngineNotReadyError
 from marquee.search import query
@@ -57,11 +57,24 @@ class Found(NamedTuple, Generic[Document]):
 
 
 class Retrieval:
-    """Finds candidates in the live generation of one index prefix, and keeps what words may stand for."""
+    """Finds candidates in one generation of an index prefix, and keeps what words may stand for.
 
-    def __init__(self, cluster: Cluster, prefix: str) -> None:
+    That is the live one, whichever it is at each question, unless `generation` names another. `timeout_s` is
+    the time of one request to the engine; who has no user waiting may give more.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        prefix: str,
+        *,
+        generation: str | None = None,
+        timeout_s: float = SEARCH_TIMEOUT_S,
+    ) -> None:
         self._cluster = cluster
         self._prefix = prefix
+        self._generation = generation
+        self._timeout_s = timeout_s
         self._expansions: LRUCache[str, tuple[Expansion, ...]] = LRUCache(MAX_EXPANDED_WORDS)
         self._expansions_of = ""
 
@@ -115,9 +128,9 @@ class Retrieval:
         distinct = list(dict.fromkeys(words))
         expansions = {word: self._expansions[word] for word in distinct if word in self._expansions}
         missing = [word for word in distinct if word not in expansions]
-        alias = generations.alias(self._prefix, "tokens")
+        index = self._index("tokens")
         searches = [
-            (word, (alias, body)) for word in missing for body in query.build_expansion(word).values()
+            (word, (index, body)) for word in missing for body in query.build_expansion(word).values()
         ]
         tokens: dict[str, dict[str, Token]] = {word: {} for word in missing}
         answers = await self._search([search for _, search in searches])
@@ -133,9 +146,9 @@ class Retrieval:
         self, kind: Kind, bodies: Sequence[Bodies], document: type[Document]
     ) -> Found[Document]:
         """Ask all routes of all questions; raises as `rank`."""
-        alias = generations.alias(self._prefix, kind)
+        index = self._index(kind)
         asked = [(place, route) for place, routes in enumerate(bodies) for route in routes]
-        searches = [(alias, bodies[place][route]) for place, route in asked]
+        searches = [(index, bodies[place][route]) for place, route in asked]
         for _ in range(MAX_MIXED):
             sources: list[dict[str, Any]] = [{} for _ in bodies]
             routes: list[dict[str, tuple[str, ...]]] = [{} for _ in bodies]
@@ -154,13 +167,20 @@ class Retrieval:
             if len(indexes) == 1:
                 return Found(generations.generation_of(self._prefix, indexes.pop()), documents)
             if not indexes:
-                return Found(await generations.resolve(self._cluster, self._prefix), documents)
-        raise EngineNotReadyError(f"alias {alias} points at several generations")
+                generation = self._generation or await generations.resolve(self._cluster, self._prefix)
+                return Found(generation, documents)
+        raise EngineNotReadyError(f"alias {index} points at several generations")
+
+    def _index(self, kind: Kind) -> str:
+        if self._generation is None:
+            return generations.alias(self._prefix, kind)
+        return generations.index_name(self._prefix, kind, self._generation)
 
     async def _search(self, searches: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
         for start in range(0, len(searches), MAX_SEARCHES_PER_REQUEST):
-            answers += await self._cluster.search_many(searches[start : start + MAX_SEARCHES_PER_REQUEST])
+            part = searches[start : start + MAX_SEARCHES_PER_REQUEST]
+            answers += await self._cluster.search_many(part, self._timeout_s)
         return answers
 
 

@@ -15,7 +15,10 @@ ERR = Console(stderr=True)
 
 
 def show_welcome(
-    address: tuple[str, int], generation: str | None = None, counts: Mapping[str, int] | None = None
+    address: tuple[str, int],
+    generation: str | None = None,
+    counts: Mapping[str, int] | None = None,
+    admin_token: str = "",
 ) -> None:
     """Print where to look."""
     host, port = address[:2]
@@ -26,6 +29,8 @@ def show_welcome(
         held = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
         lines.append(f"[dim]{generation}: {held}[/]")
     lines.append(f"try  [cyan]curl '{url}/v1/actors/search?q=jake+gylenhal'[/]")
+    if admin_token:
+        lines.append(f"admin token (for this start): [bold]{admin_token}[/]")
     lines.append(f"API  {url}/schema    end with Ctrl-C")
     # Printed whole, whatever the width: people copy the address.
     for line in lines:

@@ -50,6 +50,11 @@ class _RateColumn(ProgressColumn):
         return Text(f"{rate:,.0f} {task.fields['unit']}/s", style="progress.data.speed")
 
 
+def _format_rest(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
 class StageProgress:
     """Shows the stages of long work: live bars on a terminal, one line per ended stage elsewhere.
 
@@ -95,15 +100,28 @@ class StageProgress:
         if self._task is not None:
             self._bars.advance(self._task, amount)
 
-    def finish(self) -> None:
-        """End the current stage."""
+    def tell_whole(self, percent: float, eta_s: float | None) -> None:
+        """Say how far the whole work is, beside the stage."""
+        if self._task is not None:
+            rest = f", {_format_rest(eta_s)} left" if eta_s is not None else ""
+            whole = f"[dim]{percent:3.0f} % of all{rest}[/]"
+            self._bars.update(self._task, description=f"{self._stage:<24}{whole}")
+
+    def finish(self, took_s: float | None = None) -> None:
+        """End the current stage; `took_s` where its time was taken elsewhere."""
         if self._task is None:
             return
         # Where the total was not known, what was done is all there was.
         unit = self._unit if self._done else ""
-        self._bars.update(self._task, total=self._done or 1, completed=self._done or 1, unit=unit)
+        self._bars.update(
+            self._task,
+            description=f"{self._stage:<24}",
+            total=self._done or 1,
+            completed=self._done or 1,
+            unit=unit,
+        )
         self._task = None
         if not self._console.is_terminal:
-            took_s = time.monotonic() - self._began
+            took_s = time.monotonic() - self._began if took_s is None else took_s
             amount = f"{self._done:,} {self._unit}, " if self._done else ""
             self._console.print(f"{self._stage}: {amount}{took_s:.1f} s", highlight=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.bar import Bar
 from rich.console import Group
@@ -14,12 +14,9 @@ from rich.text import Text
 
 from marquee.catalog.documents import KnownFor
 from marquee.engine.node import NodeStatus
-from marquee.reindex.status import FileSummary, Status
+from marquee.reindex.status import FileSummary, Status, format_span
 from marquee.search.answer import Hit, SearchAnswer, SuggestAnswer
 from marquee.terminal.console import OUT
-
-if TYPE_CHECKING:  # the pipeline brings Polars with it, which a search does without
-    from marquee.reindex.pipeline import Outcome
 
 
 def _format_years(birth: int | None, death: int | None) -> str:
@@ -38,7 +35,7 @@ def show_search(answer: SearchAnswer, explain: bool) -> None:
     if not answer.hits:
         OUT.print(f"Nobody found for [bold]{escape(answer.query)}[/].")
         return
-    table = _table()
+    table = make_table()
     has_years = any(hit.birth_year or hit.death_year for hit in answer.hits)
     for column in ("score", "", "name", *(["years"] if has_years else []), "match"):
         table.add_column(column, no_wrap=True)
@@ -51,7 +48,7 @@ def show_search(answer: SearchAnswer, explain: bool) -> None:
             Text(hit.name, style="bold"),
             *([_format_years(hit.birth_year, hit.death_year)] if has_years else []),
             _format_match(hit),
-            _clip(_format_known_for(hit.known_for)),
+            clip(_format_known_for(hit.known_for)),
             Text(hit.nconst, style="dim"),
         )
     note = "several people bear this name, " if answer.ambiguous else ""
@@ -61,12 +58,13 @@ def show_search(answer: SearchAnswer, explain: bool) -> None:
         _show_explanation(answer)
 
 
-def _clip(text: str) -> Text:
+def clip(text: str) -> Text:
     """Return text that is cut to the room its column has left, so that the other columns stay whole."""
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
-def _table() -> Table:
+def make_table() -> Table:
+    """Return an empty table in our manner."""
     return Table(box=None, pad_edge=False, header_style="dim", expand=False)
 
 
@@ -77,7 +75,7 @@ def _format_match(hit: Hit) -> str:
 
 def _show_explanation(answer: SearchAnswer) -> None:
     OUT.print(Text("\nwhat each rank is made of", style="bold"))
-    table = _table()
+    table = make_table()
     for column in ("name", "fits", "exact", "popular", "born", "title", "= rank", "found by"):
         table.add_column(column, no_wrap=column != "found by")
     for hit in answer.hits:
@@ -98,7 +96,7 @@ def show_suggestions(answer: SuggestAnswer) -> None:
     if not answer.suggestions:
         OUT.print(f"No completion for [bold]{escape(answer.query)}[/].")
         return
-    table = _table()
+    table = make_table()
     for column in ("name", "years", "known for", "id"):
         table.add_column(column, no_wrap=column != "known for")
     for each in answer.suggestions:
@@ -110,7 +108,7 @@ def show_suggestions(answer: SuggestAnswer) -> None:
             cursor = end
         name.append(units[2 * cursor :].decode("utf-16-le"))
         years = _format_years(each.birth_year, each.death_year)
-        table.add_row(name, years, _clip(each.known_for or ""), Text(each.nconst, style="dim"))
+        table.add_row(name, years, clip(each.known_for or ""), Text(each.nconst, style="dim"))
     OUT.print(table)
 
 
@@ -130,21 +128,32 @@ def show_status(status: Status) -> None:
             table.add_row("data age", "does not apply to this source")
         else:
             state = "fresh" if status.fresh else "[red]older than 24 h[/]"
-            table.add_row("data age", f"{status.data_age_s / 3600:.1f} h, {state}")
+            table.add_row("data age", f"{format_span(status.data_age_s)}, {state}")
         table.add_row("holds", ", ".join(f"{count:,} {kind}" for kind, count in status.counts.items()))
         table.add_row("attribution", Text(status.attribution))
         for file, summary in status.quality.items():
             table.add_row(file, _format_quality(summary))
+    if status.engine.version:
+        for name, told in _describe_work(status):
+            table.add_row(name, Text(told))
     OUT.print(table)
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """Print how a reindex ended."""
-    counts = ", ".join(f"{count:,} {kind}" for kind, count in outcome.counts.items())
-    if outcome.built:
-        OUT.print(f"[green]✓[/] {outcome.generation} is live: {counts}, built in {outcome.took_s:.1f} s")
-    else:
-        OUT.print(f"[green]✓[/] nothing to do: {outcome.generation} holds this source already ({counts})")
+def _describe_work(status: Status) -> list[tuple[str, str]]:
+    """Return what is told of reindexes and who does them."""
+    now, told = datetime.now(UTC), []
+    if status.last_success_at:
+        told.append(("last success", f"{format_span((now - status.last_success_at).total_seconds())} ago"))
+    if job := status.last_job:
+        told.append(("last job", f"{job.id} {job.state}{f': {job.reason}' if job.reason else ''}"))
+    if status.pinned:
+        told.append(("pinned", f"{status.pinned}: nothing newer goes live until `marquee unpin`"))
+    if status.workers is not None:
+        told.append(("workers", f"{status.workers} alive" if status.workers else "none is alive"))
+    if status.next_run_at:
+        left_s = (status.next_run_at - now).total_seconds()
+        told.append(("next look", f"in {format_span(left_s)}" if left_s > 0 else "now"))
+    return told
 
 
 def show_node(status: NodeStatus) -> None:

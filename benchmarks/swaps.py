@@ -1,0 +1,307 @@
+"""Searches while generations are built, swapped and rolled back, at a fixed open-loop rate.
+
+    python -m benchmarks.swaps           # 60,000 people, ten rebuilds, three rollbacks, a worker's crash
+
+Capacity is what sixteen clients get in a closed loop; then requests begin at 40 % of that, each at its own
+time whether or not the ones before are answered, and are timed from when they should have begun. Four in
+five are suggests of a name's first letters, one is a search, misspelt. First some quiet minutes, then the
+rebuilds, one after another. In each build all people have another birth year, so that an answer tells by
+every hit which generation it came from: one with hits of two, or of another than it says, is a mixed one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gzip
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+import msgspec
+import psutil
+from rich.table import Table
+
+from benchmarks.error_model import slip
+from benchmarks.processes import (
+    ADMIN_TOKEN,
+    environ_for,
+    kill_tree,
+    remove_indexes,
+    run_service,
+    start_worker,
+)
+from benchmarks.runner import OUT, print_header
+from marquee.catalog.synth import synthesise
+from marquee.engine import generations
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.endpoint import open_endpoint
+from marquee.settings import read_settings
+
+PREFIX = "benchmark-swaps"
+CLIENTS = 16
+SHARE_OF_CAPACITY = 0.4
+FIRST_YEAR = 1900
+CAPACITY_S = 15.0
+HEADERS = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One answered request."""
+
+    due_at: float
+    took_ms: float
+    status: int
+    generation: str
+    years: tuple[int | None, ...]
+
+
+class Traffic:
+    """Asks the service, and keeps what came back."""
+
+    def __init__(self, url: str, names: Sequence[str]) -> None:
+        self._url, self._rng = url, Random(1)
+        self._names = names
+        self.samples: list[Sample] = []
+
+    def _make_path(self) -> tuple[str, dict[str, str]]:
+        name = self._rng.choice(self._names)
+        if self._rng.random() < 0.8:
+            return "/v1/actors/suggest", {"q": name[: self._rng.randint(3, 10)]}
+        return "/v1/actors/search", {"q": slip(name.lower(), self._rng) or name}
+
+    async def ask(self, session: aiohttp.ClientSession, due_at: float) -> None:
+        path, params = self._make_path()
+        status, generation, years = 0, "", ()  # type: tuple[int, str, tuple[int | None, ...]]
+        try:
+            async with session.get(self._url + path, params=params) as response:
+                status, body = response.status, await response.read()
+            if status == 200:
+                answer = msgspec.json.decode(body)
+                generation = answer["generation"]
+                found = answer.get("hits", answer.get("suggestions", []))
+                years = tuple(sorted({each["birth_year"] for each in found}))
+        except aiohttp.ClientError:
+            status = 0
+        took_ms = (time.perf_counter() - due_at) * 1000
+        self.samples.append(Sample(due_at, took_ms, status, generation, years))
+
+    async def measure_capacity(self, session: aiohttp.ClientSession) -> float:
+        """Return the requests per second that CLIENTS clients get, each asking again at once."""
+        until = time.perf_counter() + CAPACITY_S
+
+        async def ask_on() -> None:
+            while (now := time.perf_counter()) < until:
+                await self.ask(session, now)
+
+        await asyncio.gather(*(ask_on() for _ in range(CLIENTS)))
+        return len(self.samples) / CAPACITY_S
+
+    async def flow(self, session: aiohttp.ClientSession, rate: float) -> None:
+        """Begin `rate` requests a second until cancelled."""
+        begun, number = time.perf_counter(), 0
+        pending: set[asyncio.Task[None]] = set()
+        while True:
+            number += 1
+            due_at = begun + number / rate
+            await asyncio.sleep(max(0.0, due_at - time.perf_counter()))
+            task = asyncio.create_task(self.ask(session, due_at))
+            pending.add(task)
+            task.add_done_callback(pending.discard)
+
+
+class Operator:
+    """Does what an operator does, over HTTP."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self._url, self._session = url, session
+
+    async def _call(self, method: str, path: str, body: Any = None) -> Any:
+        async with self._session.request(method, self._url + path, json=body, headers=HEADERS) as response:
+            answer = await response.json(content_type=None)
+            assert response.status < 300, answer
+            return answer
+
+    async def rebuild(self) -> str:
+        """Ask for a rebuild of the live generation's folder; return the job's id."""
+        job = await self._call("POST", "/v1/admin/jobs", {"kind": "reindex", "source": "live"})
+        return str(job["id"])
+
+    async def wait(self, job_id: str) -> dict[str, Any]:
+        """Return a job once it has ended."""
+        while True:
+            job: dict[str, Any] = await self._call("GET", f"/v1/admin/jobs/{job_id}")
+            if job["ended_at"] is not None:
+                return job
+            await asyncio.sleep(0.5)
+
+    async def roll_back(self) -> float:
+        """Activate the generation before the live one; return the seconds it took."""
+        listed = (await self._call("GET", "/v1/admin/generations"))["generations"]
+        older = next(each for each in listed if not each["live"] and each["complete"])
+        began = time.perf_counter()
+        await self._call("POST", f"/v1/admin/generations/{older['id']}/activate", {"reason": "benchmark"})
+        return time.perf_counter() - began
+
+
+def write_year(folder: Path, lines: Sequence[bytes], year: int) -> None:
+    """Give everybody another birth year: another source, and other documents."""
+    rows = [lines[0]]
+    for line in lines[1:]:
+        fields = line.split(b"\t")
+        fields[2], fields[3] = str(year).encode(), rb"\N"
+        rows.append(b"\t".join(fields))
+    (folder / "name.basics.tsv.gz").write_bytes(gzip.compress(b"\n".join(rows) + b"\n", 1))
+
+
+def quantile(samples: Sequence[float], share: float) -> float:
+    return sorted(samples)[min(len(samples) - 1, int(share * len(samples)))]
+
+
+async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> bool:
+    folder, home = work / "data", work / "home"
+    synthesise(folder, arguments.people, seed=1)
+    packed = (folder / "name.basics.tsv.gz").read_bytes()
+    lines = gzip.decompress(packed).rstrip(b"\n").split(b"\n")
+    names = [line.split(b"\t")[1].decode() for line in lines[1:]]
+    environ = environ_for(endpoint, PREFIX, home, MARQUEE_PEOPLE="everyone")
+    async with Cluster(endpoint) as cluster:
+        await remove_indexes(cluster, PREFIX)
+        print_header(
+            "Searches across swaps",
+            f"{arguments.people:,} synthetic people, everyone indexed",
+            await cluster.version(),
+        )
+        write_year(folder, lines, FIRST_YEAR)
+        command = ["reindex", "--data", str(folder)]
+        subprocess.run([sys.executable, "-m", "marquee", *command], env=environ, check=True)  # noqa: ASYNC221
+        year_of = {str(await generations.resolve(cluster, PREFIX)): FIRST_YEAR}
+        workers = [start_worker(environ), start_worker(environ)]
+        try:
+            with run_service(environ) as url:
+                return await measure(arguments, url, folder, lines, names, year_of, workers, environ)
+        finally:
+            for each in workers:
+                kill_tree(each)
+            await remove_indexes(cluster, PREFIX)
+
+
+async def measure(
+    arguments: argparse.Namespace,
+    url: str,
+    folder: Path,
+    lines: Sequence[bytes],
+    names: Sequence[str],
+    year_of: dict[str, int],
+    workers: list[Any],
+    environ: dict[str, str],
+) -> bool:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session, aiohttp.ClientSession() as admin:
+        operator = Operator(url, admin)
+        warming = Traffic(url, names)
+        await warming.measure_capacity(session)
+        capacity_meter = Traffic(url, names)
+        capacity = await capacity_meter.measure_capacity(session)
+        rate = SHARE_OF_CAPACITY * capacity
+        OUT.print(f"capacity {capacity:.0f} requests/s; asked at {rate:.0f} requests/s", highlight=False)
+        traffic = Traffic(url, names)
+        flowing = asyncio.create_task(traffic.flow(session, rate))
+        quiet_from = time.perf_counter()
+        await asyncio.sleep(arguments.quiet)
+        spans: dict[str, list[tuple[float, float]]] = {"quiet": [(quiet_from, time.perf_counter())]}
+        rollbacks: list[float] = []
+        for number in range(1, arguments.rebuilds + 1):
+            await asyncio.to_thread(write_year, folder, lines, FIRST_YEAR + number)
+            began = time.perf_counter()
+            job_id = await operator.rebuild()
+            crashes = number == (arguments.rebuilds + 1) // 2
+            if crashes:
+                await asyncio.sleep(8)
+                for each in list(workers):  # whichever has the job: the other one goes on
+                    if find_rebuild(each):
+                        kill_tree(each)
+                        workers.remove(each)
+                        workers.append(start_worker(environ))
+            job = await operator.wait(job_id)
+            assert job["state"] == "succeeded", job
+            year_of[job["generation"]] = FIRST_YEAR + number
+            spans.setdefault("reindex", []).append((began, time.perf_counter()))
+            note = f", attempt {job['attempt']}: its worker was killed" if crashes else ""
+            OUT.print(
+                f"rebuild {number}: {time.perf_counter() - began:.1f} s{note}", style="dim", highlight=False
+            )
+            if len(rollbacks) < arguments.rollbacks and number % 3 == 0:
+                began = time.perf_counter()
+                rollbacks.append(await operator.roll_back())
+                await asyncio.sleep(3)
+                spans.setdefault("rolled back", []).append((began, time.perf_counter()))
+        flowing.cancel()
+        await asyncio.sleep(2)
+    return report(traffic.samples, spans, year_of, rollbacks)
+
+
+def find_rebuild(worker: Any) -> bool:
+    return bool(psutil.Process(worker.pid).children())
+
+
+def report(
+    samples: Sequence[Sample],
+    spans: dict[str, list[tuple[float, float]]],
+    year_of: dict[str, int],
+    rollbacks: Sequence[float],
+) -> bool:
+    failed = [each for each in samples if each.status != 200]
+    mixed = [
+        each
+        for each in samples
+        if each.status == 200 and each.years and each.years != (year_of.get(each.generation),)
+    ]
+    table = Table(box=None, header_style="dim")
+    for column in ("", "requests", "p50 ms", "p95", "p99", "max", "p99 ratio"):
+        table.add_column(column, justify="right" if column else "left")
+    quiet_p99 = 0.0
+    ratio = 0.0
+    for name, parts in spans.items():
+        took = [each.took_ms for each in samples if any(begin <= each.due_at <= end for begin, end in parts)]
+        p99 = quantile(took, 0.99)
+        quiet_p99 = quiet_p99 or p99
+        ratio = p99 / quiet_p99 if name == "reindex" else ratio
+        figures = (statistics.median(took), quantile(took, 0.95), p99, max(took))
+        table.add_row(name, f"{len(took):,}", *(f"{each:.1f}" for each in figures), f"{p99 / quiet_p99:.2f}")
+    OUT.print(table)
+    told = ", ".join(f"{each:.2f}" for each in rollbacks)
+    OUT.print(
+        f"{len(samples):,} requests, {len(failed)} failed, {len(mixed)} mixed, "
+        f"{len(year_of)} generations; seconds to roll back: {told}",
+        highlight=False,
+    )
+    for each in (*failed[:5], *mixed[:5]):
+        OUT.print(f"  {each}", highlight=False)
+    return not failed and not mixed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--people", type=int, default=60_000)
+    parser.add_argument("--rebuilds", type=int, default=10)
+    parser.add_argument("--rollbacks", type=int, default=3)
+    parser.add_argument("--quiet", type=float, default=120, help="Quiet seconds before.")
+    arguments = parser.parse_args()
+    settings, _ = read_settings()
+    with tempfile.TemporaryDirectory() as work, open_endpoint(settings) as endpoint:
+        passed = asyncio.run(run(endpoint, arguments, Path(work)))
+    raise SystemExit(0 if passed else 1)
+
+
+if __name__ == "__main__":
+    main()

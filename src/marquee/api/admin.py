@@ -1,0 +1,97 @@
+"""`/v1/admin`: everything that takes a token, and here the audit log and the workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.datastructures import CacheControlHeader
+
+from marquee.api import auth, generations, jobs
+from marquee.api.auth import Token, Tokens
+from marquee.api.operation import ListRequest, operation_for, query_pairs
+from marquee.api.responses import ADMIN_PROBLEMS, data_of
+from marquee.engine.records import Records
+from marquee.reindex import audit, presence
+from marquee.reindex.presence import Presence
+from marquee.search.parsing import read_pairs
+from marquee.search.request import IdRequest, parse
+
+AdminRequest = Request[Any, Token, Any]
+
+MAX_BODY_BYTES = 64 << 10
+"""A reason of 500 letters is a twentieth of it."""
+
+
+class AuditAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries of the audit log, newest first."""
+
+    entries: list[audit.Entry]
+
+
+class Worker(Presence, frozen=True, kw_only=True):
+    """A worker."""
+
+    alive: bool
+    """Whether it was heard of within the last minute."""
+
+
+class WorkersAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The workers heard of within a day, the latest first."""
+
+    workers: list[Worker]
+
+
+@get(
+    "/audit",
+    operation_class=operation_for(ListRequest),
+    operation_id="listAudit",
+    summary="The audit log",
+    responses=data_of(AuditAnswer) | ADMIN_PROBLEMS,
+)
+async def list_audit(request: AdminRequest, records: Records) -> Response[Any]:
+    """Return who changed what is live, or deleted something, when and why; newest first."""
+    asked = read_pairs(ListRequest, query_pairs(request))
+    return Response(AuditAnswer(entries=await audit.list_entries(records, asked.limit)))
+
+
+@get(
+    "/workers",
+    operation_id="listWorkers",
+    summary="The workers",
+    responses=data_of(WorkersAnswer) | ADMIN_PROBLEMS,
+)
+async def list_workers(request: AdminRequest, records: Records) -> Response[Any]:
+    """Return which workers there are, what they do, and when their schedule looks at the source next."""
+    parse(IdRequest, query_pairs(request))
+    every = await presence.list_workers(records)
+    workers = [Worker(**msgspec.structs.asdict(each), alive=each.is_alive) for each in every]
+    return Response(WorkersAnswer(workers=workers))
+
+
+def administer(tokens: Tokens) -> Router:
+    """Return everything below `/v1/admin`: whatever stands here takes a token."""
+    return Router(
+        path="/v1/admin",
+        route_handlers=[
+            jobs.request_job,
+            jobs.list_jobs,
+            jobs.get_job,
+            jobs.cancel_job,
+            jobs.follow_job,
+            generations.list_generations,
+            generations.get_generation,
+            generations.activate_generation,
+            generations.get_pin,
+            generations.put_pin,
+            generations.delete_pin,
+            list_audit,
+            list_workers,
+        ],
+        guards=[auth.require("admin", tokens)],
+        security=[{"token": []}],
+        tags=["admin"],
+        cache_control=CacheControlHeader(no_store=True),
+        request_max_body_size=MAX_BODY_BYTES,
+    )

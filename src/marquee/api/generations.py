@@ -1,0 +1,226 @@
+"""`/v1/admin/generations` and `/v1/admin/pin`: what there is, what is live, what is held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post, put
+from litestar.params import Parameter
+from msgspec import Meta
+
+from marquee.api.auth import Token
+from marquee.api.operation import (
+    Reason,
+    check_slug,
+    json_body,
+    operation_taking,
+    query_pairs,
+)
+from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conflict, data_of
+from marquee.engine import generations
+from marquee.engine.generations import Generation, SetAside, SourceMeta
+from marquee.engine.records import Records
+from marquee.errors import NotFoundError
+from marquee.reindex import activation, pin
+from marquee.reindex.activation import Activation
+from marquee.reindex.pin import Pin
+from marquee.search.parsing import read_body
+from marquee.search.request import IdRequest, parse
+
+AdminRequest = Request[Any, Token, Any]
+GenerationId = Annotated[str, Parameter(description="The generation's id, `v1-20261122t030512` say.")]
+
+
+class GenerationSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation. Times are UTC; what is not known of an incomplete one is null."""
+
+    id: str
+    live: bool
+    complete: bool
+    """Whether its build ended."""
+    readable: bool
+    """Whether this release can search it."""
+    pinned: bool
+    set_aside: SetAside
+    """Why it is not to be live although it is complete; empty where nothing speaks against it."""
+    mapping_version: int
+    built_at: datetime
+    """When its build began."""
+    swapped_at: datetime | None
+    """When it last became live."""
+    counts: dict[str, int]
+    source: SourceMeta | None
+    gate_passed: bool | None
+    """What the gate said of it; null where it was not asked."""
+
+
+class GenerationAnswer(GenerationSummary, frozen=True, kw_only=True):
+    """A generation with its reports."""
+
+    reason: str
+    """Why it was built."""
+    marquee_version: str | None
+    """The release that built it."""
+    attribution: str
+    options: dict[str, str]
+    """The settings that decide who and what is indexed."""
+    fill: dict[str, dict[str, float]]
+    """By kind and field: the share, 0 to 1, of documents that have it."""
+    quality: dict[str, Any] | None
+    """What of the source's files was unusable, with examples."""
+    gate: dict[str, Any] | None
+    """What the gate looked at before the swap."""
+
+
+class GenerationsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """All generations, newest first."""
+
+    generations: list[GenerationSummary]
+
+
+class ActivateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a generation live."""
+
+    reason: Reason = ""
+    force: Annotated[bool, Meta(description="Even one that the gate refused.")] = False
+
+
+class PinOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hold a generation."""
+
+    generation: Annotated[str, Meta(description="The generation's id.")]
+    reason: Reason = ""
+
+
+@get(
+    "/generations",
+    operation_id="listGenerations",
+    summary="All generations",
+    responses=data_of(GenerationsAnswer) | ADMIN_PROBLEMS,
+)
+async def list_generations(request: AdminRequest, records: Records) -> Response[Any]:
+    """Return all generations, newest first."""
+    parse(IdRequest, query_pairs(request))
+    every = await generations.list_generations(records.cluster, records.prefix)
+    held = await pin.read_pin(records)
+    return Response(GenerationsAnswer(generations=[_summarise(each, held) for each in every]))
+
+
+@get(
+    "/generations/{generation:str}",
+    operation_id="getGeneration",
+    summary="A generation, with its quality and gate reports",
+    responses=data_of(GenerationAnswer) | ADMIN_PROBLEMS | NOT_FOUND,
+)
+async def get_generation(request: AdminRequest, records: Records, generation: GenerationId) -> Response[Any]:
+    """Return a generation, what its build found in the source, and what the gate said."""
+    parse(IdRequest, query_pairs(request))
+    wanted = check_slug("generation", generation)
+    every = await generations.list_generations(records.cluster, records.prefix)
+    found = next((each for each in every if each.id == wanted), None)
+    if found is None:
+        raise NotFoundError(f"there is no generation {wanted}")
+    meta = found.meta
+    answer = GenerationAnswer(
+        **msgspec.structs.asdict(_summarise(found, await pin.read_pin(records))),
+        reason=meta.reason if meta else "",
+        marquee_version=meta.marquee_version if meta else None,
+        attribution=meta.attribution if meta else "",
+        options=meta.options if meta else {},
+        fill=meta.fill if meta else {},
+        quality=(meta.quality or None) if meta else None,
+        gate=(meta.gate or None) if meta else None,
+    )
+    return Response(answer)
+
+
+@post(
+    "/generations/{generation:str}/activate",
+    status_code=200,
+    operation_class=operation_taking(ActivateOrder, required=False),
+    operation_id="activateGeneration",
+    summary="Make a generation live",
+    responses=data_of(Activation)
+    | ADMIN_PROBLEMS
+    | BODY_PROBLEMS
+    | NOT_FOUND
+    | conflict(
+        "It is live already, incomplete, unreadable, or was refused by the gate and `force` is not set."
+    ),
+)
+async def activate_generation(
+    request: AdminRequest, records: Records, generation: GenerationId
+) -> Response[Any]:
+    """Make a generation live, in seconds and whatever workers do; the body may be left out."""
+    parse(IdRequest, query_pairs(request))
+    has_body = bool(await request.body())
+    order = read_body(ActivateOrder, await json_body(request)) if has_body else ActivateOrder()
+    wanted = check_slug("generation", generation)
+    by = request.auth.name
+    return Response(await activation.activate(records, wanted, by, order.reason, force=order.force))
+
+
+@get(
+    "/pin",
+    operation_id="getPin",
+    summary="What is pinned",
+    responses=data_of(Pin) | ADMIN_PROBLEMS | NOT_FOUND,
+)
+async def get_pin(request: AdminRequest, records: Records) -> Response[Any]:
+    """Return the pin; 404 where nothing is pinned."""
+    parse(IdRequest, query_pairs(request))
+    held = await pin.read_pin(records)
+    if held is None:
+        raise NotFoundError("no generation is pinned")
+    return Response(held)
+
+
+@put(
+    "/pin",
+    operation_class=operation_taking(PinOrder),
+    operation_id="pin",
+    summary="Hold a generation",
+    responses=data_of(Pin)
+    | ADMIN_PROBLEMS
+    | BODY_PROBLEMS
+    | NOT_FOUND
+    | conflict("The generation is not complete."),
+)
+async def put_pin(request: AdminRequest, records: Records) -> Response[Any]:
+    """Hold a generation: until the pin is taken off, no reindex makes another one live, and it is kept."""
+    parse(IdRequest, query_pairs(request))
+    order = read_body(PinOrder, await json_body(request))
+    wanted = check_slug("generation", order.generation)
+    return Response(await pin.pin(records, wanted, request.auth.name, order.reason))
+
+
+@delete(
+    "/pin",
+    operation_id="unpin",
+    summary="Take the pin off",
+    responses=ADMIN_PROBLEMS | NOT_FOUND,
+)
+async def delete_pin(request: AdminRequest, records: Records) -> None:
+    """Let reindexes make their generations live again; 404 where nothing is pinned."""
+    parse(IdRequest, query_pairs(request))
+    await pin.unpin(records, request.auth.name)
+
+
+def _summarise(generation: Generation, held: Pin | None) -> GenerationSummary:
+    meta = generation.meta
+    return GenerationSummary(
+        id=generation.id,
+        live=generation.live,
+        complete=generation.complete,
+        readable=generation.readable,
+        pinned=held is not None and held.generation == generation.id,
+        set_aside=generation.set_aside,
+        mapping_version=generation.mapping_version,
+        built_at=generation.built_at,
+        swapped_at=meta.swapped_at if meta else None,
+        counts=meta.shown_counts if meta else {},
+        source=meta.source if meta else None,
+        gate_passed=meta.gate.get("passed") if meta else None,
+    )

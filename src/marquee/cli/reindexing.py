@@ -1,0 +1,190 @@
+"""Reindexes, their jobs, and what they made: trigger, watch, undo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+
+from marquee import terminal
+from marquee.cli.group import ask, commands, json_option, open_engine, print_json, read_cli_settings, run
+from marquee.cli.rebuild import expect_success, request_for, run_here
+from marquee.cli.source import choose_source, source_options
+from marquee.engine import generations
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.records import Records
+from marquee.reindex import activation, audit, presence
+from marquee.reindex import pin as pins
+from marquee.reindex.identity import name_user
+from marquee.reindex.job import Job
+from marquee.reindex.jobs import Jobs
+
+T = TypeVar("T")
+POLL_EVERY_S = 0.5
+
+_reason_option = click.option("--reason", default="", help="Why; goes into the audit log.")
+
+
+def _ask_records(question: Callable[[Records], Awaitable[T]]) -> T:
+    settings = read_cli_settings()
+
+    async def put(cluster: Cluster) -> T:
+        return await question(Records(cluster, settings.index_prefix))
+
+    return ask(settings, put)
+
+
+@commands.command("reindex")
+@source_options
+@click.option("--dry-run", is_flag=True, help="Report the difference to what is live; index nothing.")
+@click.option("--force", is_flag=True, help="Rebuild although nothing changed; pass the gate's limits.")
+@_reason_option
+@click.option("--wait/--no-wait", default=True, help="Run it here (the default), or leave it to a worker.")
+@json_option
+def reindex_command(
+    data: Path | None,
+    imdb: bool,
+    sample: bool,
+    dry_run: bool,
+    force: bool,
+    reason: str,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Build a generation, check it and swap it in without downtime.
+
+    Without a source it is the live generation's. Any failure leaves what is live as it was.
+    """
+    settings = read_cli_settings()
+    choice = choose_source(settings, data, imdb, sample)
+
+    async def reindex(endpoint: Endpoint) -> Job:
+        async with Cluster(endpoint) as cluster:
+            request = await request_for(
+                cluster, settings, choice, force=force, dry_run=dry_run, reason=reason, attended=wait
+            )
+            if wait:
+                return await run_here(settings, endpoint, cluster, request, progress)
+            records = Records(cluster, settings.index_prefix)
+            job = await Jobs(records).request(request, name_user())
+            if not any(each.is_alive for each in await presence.list_workers(records)):
+                terminal.show_warning("no worker is running: the job waits for `marquee worker`")
+            return job
+
+    with terminal.StageProgress() as progress, open_engine(settings) as endpoint:
+        job = run(reindex(endpoint))
+        progress.finish()
+    _show(job, as_json)
+
+
+def _show(job: Job, as_json: bool) -> None:
+    if as_json:
+        print_json(job)
+    if job.has_ended:
+        expect_success(job)
+    if not as_json:
+        terminal.show_job(job)
+
+
+@commands.command()
+@click.argument("job_id", metavar="[ID]", required=False)
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many to list."
+)
+@json_option
+def jobs(job_id: str | None, limit: int, as_json: bool) -> None:
+    """List jobs; with an ID, follow a running one to its end, wherever it runs."""
+    if job_id is None:
+        listed = _ask_records(lambda records: Jobs(records).list_newest(limit))
+        if as_json:
+            print_json(listed)
+        else:
+            terminal.show_jobs(listed)
+        return
+    with terminal.StageProgress() as progress:
+        follow = terminal.JobFollower(progress)
+
+        async def watch(records: Records) -> Job:
+            job = await Jobs(records).get(job_id)
+            while not job.has_ended:
+                follow(job)
+                await asyncio.sleep(POLL_EVERY_S)
+                job = await Jobs(records).get(job_id)
+            return job
+
+        job = _ask_records(watch)
+        progress.finish()
+    _show(job, as_json)
+
+
+@commands.command()
+@click.argument("job_id", metavar="ID")
+@json_option
+def cancel(job_id: str, as_json: bool) -> None:
+    """Cancel a job; one that runs ends within seconds and leaves nothing behind."""
+
+    async def put(records: Records) -> Job:
+        async with audit.record(records, "cancel", name_user(), job=job_id):
+            return await Jobs(records).cancel(job_id, name_user())
+
+    job = _ask_records(put)
+    if as_json:
+        print_json(job)
+    else:
+        terminal.show_done(f"job {job.id} is cancelled" if job.has_ended else f"job {job.id} is told to end")
+
+
+@commands.command("generations")
+@json_option
+def generations_command(as_json: bool) -> None:
+    """List what was built and is kept: what is live, what can be gone back to, what was refused."""
+
+    async def put(records: Records) -> tuple[list[generations.Generation], pins.Pin | None]:
+        listed = await generations.list_generations(records.cluster, records.prefix)
+        return listed, await pins.read_pin(records)
+
+    listed, held = _ask_records(put)
+    if as_json:
+        pinned = held.generation if held else None
+        print_json([{**msgspec.to_builtins(each), "pinned": each.id == pinned} for each in listed])
+    else:
+        terminal.show_generations(listed, held)
+
+
+@commands.command()
+@click.argument("generation", metavar="[ID]", required=False)
+@_reason_option
+@json_option
+def rollback(generation: str | None, reason: str, as_json: bool) -> None:
+    """Go back to the generation before the live one, or to ID, within seconds."""
+    done = _ask_records(lambda records: activation.roll_back(records, name_user(), reason, generation))
+    if as_json:
+        print_json(done)
+    else:
+        before = f" (before: {done.previous})" if done.previous else ""
+        terminal.show_done(f"{done.generation} is live{before}")
+
+
+@commands.command()
+@click.argument("generation", metavar="[ID]", required=False)
+@_reason_option
+@json_option
+def pin(generation: str | None, reason: str, as_json: bool) -> None:
+    """Hold a generation, the live one by default: reindexes build, but do not swap, until `unpin`."""
+    made = _ask_records(lambda records: pins.pin(records, generation, name_user(), reason))
+    if as_json:
+        print_json(made)
+    else:
+        terminal.show_done(f"{made.generation} is pinned; `marquee unpin` lets reindexes swap again")
+
+
+@commands.command()
+@_reason_option
+def unpin(reason: str) -> None:
+    """Let reindexes swap again."""
+    _ask_records(lambda records: pins.unpin(records, name_user(), reason))
+    terminal.show_done("nothing is pinned")

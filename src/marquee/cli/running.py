@@ -1,0 +1,147 @@
+"""The processes: everything on one machine, or service and worker apart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from marquee import terminal
+from marquee.catalog.sources import Choice
+from marquee.cli.group import commands, open_engine, read_cli_settings, run
+from marquee.cli.rebuild import expect_success, request_for, run_here
+from marquee.cli.source import choose_source, source_options
+from marquee.engine import generations
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.endpoint import open_endpoint
+from marquee.engine.generations import Generation
+from marquee.errors import EngineNotReadyError
+from marquee.settings import Settings
+
+# A rebuild that is under way is ended and left to the next start.
+WORKER_ENDS_WITHIN_S = 40.0
+
+# The server, the worker and the pipeline are imported by the commands that need them: with Polars and
+# Litestar, a plain `marquee search` would take twice as long to start.
+
+
+@commands.command()
+@source_options
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (default 8000; 0: any free one).")
+def up(data: Path | None, imdb: bool, sample: bool, host: str | None, port: int | None) -> None:
+    """Run everything on this machine until Ctrl-C.
+
+    Starts Elasticsearch (or uses MARQUEE_ELASTICSEARCH_URL), indexes the source if nothing is indexed yet or
+    the source named is another than the live one, and serves API and pages, with a worker for scheduled and
+    requested reindexes. Without a source it serves what is there, at first the sample.
+    """
+    from marquee.api.server import bind, serve
+    from marquee.reindex.schedule import read_trigger
+
+    settings = read_cli_settings(host=host, port=port)
+    read_trigger(settings.schedule)
+    if not settings.admin_token and not settings.tokens_file:
+        settings = msgspec.structs.replace(settings, admin_token=secrets.token_urlsafe(18))
+    choice = choose_source(settings, data, imdb, sample)
+    with (
+        bind(settings) as listener,
+        terminal.StageProgress() as progress,
+        open_endpoint(settings, progress) as endpoint,
+    ):
+        live = run(_ensure_data(settings, endpoint, choice, progress))
+        progress.finish()
+        progress.stop()
+        counts = live.meta.shown_counts if live.meta else {}
+        with _run_worker(settings, endpoint):
+            terminal.show_welcome(listener.getsockname(), live.id, counts, settings.admin_token)
+            serve(settings, endpoint, listener)
+
+
+async def _ensure_data(
+    settings: Settings, endpoint: Endpoint, choice: Choice | None, progress: terminal.StageProgress
+) -> Generation:
+    """Build a generation if there is none, or if the source asked for is another than the live one's."""
+    async with Cluster(endpoint) as cluster:
+        live = await generations.find_live(cluster, settings.index_prefix)
+        if choice is None and live is not None:
+            return live
+        wanted = choice or Choice(kind="sample")
+        # Who names another source here means it: it need not resemble what was live.
+        is_same = live is not None and live.meta is not None and live.meta.source.kind == wanted.kind
+        if is_same and wanted.kind == "folder":
+            assert live is not None  # noqa: S101  # is_same says so
+            assert live.meta is not None  # noqa: S101
+            is_same = live.meta.location == str(wanted.folder)
+        request = await request_for(cluster, settings, wanted, compare=is_same)
+        expect_success(await run_here(settings, endpoint, cluster, request, progress))
+        live = await generations.find_live(cluster, settings.index_prefix)
+        if live is None:
+            raise EngineNotReadyError("nothing is live: see `marquee generations` and `marquee jobs`")
+        return live
+
+
+@contextlib.contextmanager
+def _run_worker(settings: Settings, endpoint: Endpoint) -> Iterator[None]:
+    """Run a worker beside what is done here, in a thread with an event loop of its own."""
+    from marquee.reindex.worker import Worker
+
+    loop = asyncio.new_event_loop()
+    working: asyncio.Task[None] | None = None
+
+    async def work() -> None:
+        nonlocal working
+        working = asyncio.create_task(Worker(settings, endpoint).run())
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+    def run_loop() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(work())
+        loop.close()
+
+    thread = threading.Thread(target=run_loop, name="worker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        if working is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(working.cancel)
+        thread.join(WORKER_ENDS_WITHIN_S)
+
+
+@commands.command("serve")
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (default 8000; 0: any free one).")
+def serve_command(host: str | None, port: int | None) -> None:
+    """Serve the API and the pages from what is indexed."""
+    from marquee.api.server import bind, serve
+
+    settings = read_cli_settings(host=host, port=port)
+    with bind(settings) as listener, open_engine(settings) as endpoint:
+        terminal.show_welcome(listener.getsockname())
+        serve(settings, endpoint, listener)
+
+
+@commands.command("worker")
+def worker_command() -> None:
+    """Run jobs and the schedule until Ctrl-C or SIGTERM; any number of workers may run."""
+    from marquee.reindex.worker import Worker
+
+    settings = read_cli_settings()
+    with open_engine(settings) as endpoint:
+
+        async def work() -> None:
+            worker = Worker(settings, endpoint)
+            terminal.show_worker(worker.name, worker.next_run_at)
+            # SIGTERM is how a worker ends; Ctrl-C still raises KeyboardInterrupt.
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker.run()
+
+        run(work())

@@ -1,0 +1,105 @@
+"""Making a generation live by hand: in seconds, and the engine itself lets only one of two through."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from marquee.engine import generations, switch
+from marquee.engine.generations import BuildMeta, Generation, SetAside
+from marquee.engine.records import Records
+from marquee.errors import ConflictError, EngineNotReadyError, NotFoundError
+from marquee.reindex import audit
+
+
+class Activation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is live now, and what was before."""
+
+    generation: str
+    previous: str | None
+
+
+async def activate(
+    records: Records, generation: str, by: str, reason: str = "", *, force: bool = False
+) -> Activation:
+    """Make a generation live; the one that was is set aside where it is the newer.
+
+    Raises:
+        NotFoundError: there is no such generation.
+        ConflictError: it is not complete, has a mapping this release cannot read, was refused by the gate
+            (unless `force`), is live already, or another one was made live at the same moment.
+    """
+    return await _activate(records, generation, by, reason, force)
+
+
+async def roll_back(records: Records, by: str, reason: str = "", generation: str | None = None) -> Activation:
+    """Go back: to the newest usable generation older than the live one, or to the one given.
+
+    Raises:
+        NotFoundError: there is none to go back to.
+        ConflictError: as `activate`.
+    """
+    return await _activate(records, generation, by, reason, force=False)
+
+
+async def _activate(
+    records: Records, generation: str | None, by: str, reason: str, force: bool
+) -> Activation:
+    marker = await switch.read_switch(records)
+    every = await generations.list_generations(records.cluster, records.prefix)
+    live = next((each for each in every if each.live), None)
+    chosen = _find(every, generation) if generation else _find_older(every, live)
+    _check(chosen, force)
+    is_back = live is not None and chosen.built_at < live.built_at
+    async with audit.record(
+        records, "rollback" if is_back else "activate", by, generation=chosen.id, reason=reason
+    ):
+        if live is not None and is_back:
+            # Before the swap: a crash in between must not leave what the next look would bring back.
+            await mark(records, live, set_aside="rolled back")
+        try:
+            await switch.swap(records, chosen.id, switch=marker)
+        except EngineNotReadyError as error:
+            raise ConflictError(f"{chosen.id} was deleted at the same moment") from error
+        await mark(records, chosen, set_aside="", swapped_at=datetime.now(UTC))
+    return Activation(generation=chosen.id, previous=live.id if live else None)
+
+
+async def mark(
+    records: Records, generation: Generation, *, set_aside: SetAside, swapped_at: datetime | None = None
+) -> None:
+    """Record what became of a complete generation."""
+    meta: BuildMeta | None = generation.meta
+    if meta is not None:
+        changed = msgspec.structs.replace(meta, set_aside=set_aside, swapped_at=swapped_at or meta.swapped_at)
+        await generations.write_meta(records.cluster, records.prefix, generation.id, changed)
+
+
+def _find(every: list[Generation], generation: str) -> Generation:
+    found = next((each for each in every if each.id == generation), None)
+    if found is None:
+        raise NotFoundError(f"there is no generation {generation}")
+    return found
+
+
+def _find_older(every: list[Generation], live: Generation | None) -> Generation:
+    if live is None:
+        raise NotFoundError("no generation is live: name the one to activate")
+    for each in every:  # newest first
+        if each.built_at < live.built_at and each.complete and each.readable and each.set_aside == "":
+            return each
+    raise NotFoundError(f"there is no usable generation older than {live.id}; name one to go to")
+
+
+def _check(generation: Generation, force: bool) -> None:
+    if not generation.complete:
+        raise ConflictError(f"{generation.id} is not complete: its build did not end")
+    if not generation.readable:
+        raise ConflictError(
+            f"{generation.id} has mapping version {generation.mapping_version}, which this release can't read"
+        )
+    if generation.live:
+        raise ConflictError(f"{generation.id} is live already")
+    if generation.set_aside == "refused" and not force:
+        raise ConflictError(f"{generation.id} was refused by the gate; force is needed, with a reason")

@@ -1,0 +1,63 @@
+"""The pin: while there is one, no reindex makes another generation live, and the pinned one is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from marquee.engine import generations
+from marquee.engine.records import Records
+from marquee.errors import ConflictError, NotFoundError
+from marquee.reindex import audit
+
+RECORD_ID = "pin"
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """Which generation is held, by whom and why."""
+
+    generation: str
+    """Empty once it was taken off."""
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+async def read_pin(records: Records) -> Pin | None:
+    """Return the pin, None where there is none."""
+    record = await records.get(RECORD_ID)
+    pin = msgspec.convert(record.body, Pin) if record else None
+    return pin if pin and pin.generation else None
+
+
+async def pin(records: Records, generation: str | None, by: str, reason: str = "") -> Pin:
+    """Hold a generation, the live one by default; an earlier pin is replaced.
+
+    Raises:
+        NotFoundError: there is no such generation, or none is live.
+        ConflictError: it is not complete.
+    """
+    every = await generations.list_generations(records.cluster, records.prefix)
+    found = next((each for each in every if (each.id == generation if generation else each.live)), None)
+    if found is None:
+        raise NotFoundError(f"there is no generation {generation}" if generation else "no generation is live")
+    if not found.complete:
+        raise ConflictError(f"{found.id} is not complete: its build did not end")
+    made = Pin(generation=found.id, by=by, at=datetime.now(UTC), reason=reason)
+    async with audit.record(records, "pin", by, generation=found.id, reason=reason):
+        await records.put(RECORD_ID, "pin", made, made.at)
+    return made
+
+
+async def unpin(records: Records, by: str, reason: str = "") -> None:
+    """Let reindexes swap again.
+
+    Raises:
+        NotFoundError: nothing is pinned.
+    """
+    held = await read_pin(records)
+    if held is None:
+        raise NotFoundError("no generation is pinned")
+    async with audit.record(records, "unpin", by, generation=held.generation, reason=reason):
+        await records.delete(RECORD_ID)

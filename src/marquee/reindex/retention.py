@@ -1,0 +1,83 @@
+"""Which generations are kept, and the deletion of the others: under the lease, and audited."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Collection, Sequence
+
+from marquee.engine import generations, switch
+from marquee.engine.generations import Generation
+from marquee.engine.records import Records
+from marquee.reindex import audit
+from marquee.reindex.pin import read_pin
+from marquee.reindex.provenance import forget_folders, generation_folder
+from marquee.settings import Settings
+
+
+def choose_orphans(every: Sequence[Generation]) -> list[Generation]:
+    """Return the builds that were never judged; under the lease, none of them is still going on."""
+    return [
+        each
+        for each in every
+        if not each.live and not each.foreign and (not each.complete or each.set_aside == "unjudged")
+    ]
+
+
+def choose_surplus(every: Sequence[Generation], keep: int, spared: Collection[str] = ()) -> list[Generation]:
+    """Return the complete generations that are not kept.
+
+    `keep` counts the live one, and beside it the newest that may be gone back to. Of those that were refused
+    or held back by a pin the newest is kept for inspection. `spared` are kept whatever they are.
+
+    Args:
+        every: newest first.
+    """
+    others = [each for each in every if each.complete and not each.live]
+    usable = [each for each in others if each.set_aside not in ("refused", "held")]
+    unused = [each for each in others if each.set_aside in ("refused", "held")]
+    has_live = any(each.live for each in every)
+    kept = {each.id for each in (*usable[: keep - has_live], *unused[:1])}
+    return [each for each in others if each.id not in kept and each.id not in spared]
+
+
+async def remove_orphans(settings: Settings, records: Records, fence: str, by: str, job: str | None) -> None:
+    """Delete what crashed builds left; raises as `switch.delete`."""
+    marker = await switch.read_switch(records)
+    every = await generations.list_generations(records.cluster, records.prefix)
+    await _remove(settings, records, choose_orphans(every), marker, fence, by, job, "its build never ended")
+
+
+async def remove_surplus(
+    settings: Settings, records: Records, fence: str, by: str, job: str | None, spared: Collection[str] = ()
+) -> None:
+    """Delete the generations beyond those that are kept; raises as `switch.delete`.
+
+    `spared` names the one that was live a moment ago: requests in flight may still read from it.
+    """
+    marker = await switch.read_switch(records)
+    every = await generations.list_generations(records.cluster, records.prefix)
+    if pin := await read_pin(records):
+        spared = {*spared, pin.generation}
+    surplus = choose_surplus(every, settings.keep_generations, spared)
+    reason = f"beyond the {settings.keep_generations} generations that are kept"
+    await _remove(settings, records, surplus, marker, fence, by, job, reason)
+    await asyncio.to_thread(
+        forget_folders, settings, {each.id for each in every} - {each.id for each in surplus}
+    )
+
+
+async def _remove(
+    settings: Settings,
+    records: Records,
+    doomed: Sequence[Generation],
+    marker: str,
+    fence: str,
+    by: str,
+    job: str | None,
+    reason: str,
+) -> None:
+    for each in doomed:
+        async with audit.record(records, "delete", by, generation=each.id, reason=reason, job=job):
+            await switch.delete(records, [each], switch=marker, fence=fence)
+        await asyncio.to_thread(shutil.rmtree, generation_folder(settings, each.id), ignore_errors=True)
