@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -122,6 +123,8 @@ class Operator:
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self._url, self._session = url, session
+        self.stages: list[tuple[float, str]] = []
+        """What a rebuild did from when on."""
 
     async def _call(self, method: str, path: str, body: Any = None) -> Any:
         async with self._session.request(method, self._url + path, json=body, headers=HEADERS) as response:
@@ -135,12 +138,13 @@ class Operator:
         return str(job["id"])
 
     async def wait(self, job_id: str) -> dict[str, Any]:
-        """Return a job once it has ended."""
+        """Return a job once it has ended; its stages are noted on the way."""
         while True:
             job: dict[str, Any] = await self._call("GET", f"/v1/admin/jobs/{job_id}")
+            self.stages.append((time.perf_counter(), job["stage"] or "between stages"))
             if job["ended_at"] is not None:
                 return job
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.25)
 
     async def roll_back(self) -> float:
         """Activate the generation before the live one; return the seconds it took."""
@@ -245,7 +249,21 @@ async def measure(
                 spans.setdefault("rolled back", []).append((began, time.perf_counter()))
         flowing.cancel()
         await asyncio.sleep(2)
+    for begin, end in spans["reindex"]:
+        add_stages(spans, operator.stages, begin, end)
     return report(traffic.samples, spans, year_of, rollbacks)
+
+
+def add_stages(
+    spans: dict[str, list[tuple[float, float]]],
+    stages: Sequence[tuple[float, str]],
+    begin: float,
+    end: float,
+) -> None:
+    """Add the parts of a rebuild that each stage took, as far as asking four times a second tells."""
+    within = [(at, stage) for at, stage in stages if begin <= at <= end]
+    for (at, stage), (until, _) in pairwise(within):
+        spans.setdefault(f"  {stage}", []).append((at, until))
 
 
 def find_rebuild(worker: Any) -> bool:
@@ -271,6 +289,8 @@ def report(
     ratio = 0.0
     for name, parts in spans.items():
         took = [each.took_ms for each in samples if any(begin <= each.due_at <= end for begin, end in parts)]
+        if not took:
+            continue
         p99 = quantile(took, 0.99)
         quiet_p99 = quiet_p99 or p99
         ratio = p99 / quiet_p99 if name == "reindex" else ratio

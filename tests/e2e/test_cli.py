@@ -20,7 +20,10 @@ from marquee.settings import Settings
 from tests.conftest import engine_environ, write_tsv
 
 README = Path(__file__).parents[2] / "README.md"
-COMMANDS = ["up", "serve", "reindex", "search", "suggest", "status", "synth", "node"]
+COMMANDS = [
+    "up", "serve", "worker", "reindex", "jobs", "cancel", "generations", "rollback", "pin", "unpin", "search",
+    "suggest", "status", "synth", "node",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -33,7 +36,8 @@ def environ(settings: Settings, endpoint: Endpoint, sample: str) -> dict[str, st
 def own_environ(settings: Settings, endpoint: Endpoint, tmp_path: Path) -> dict[str, str]:
     """The environment of a shell with an index prefix in which nothing is indexed yet."""
     name = f"{settings.index_prefix}-cli-{tmp_path.name[-20:].lower().replace('_', '-')}"[:41].rstrip("-")
-    return engine_environ(msgspec.structs.replace(settings, index_prefix=name), endpoint)
+    environ = engine_environ(msgspec.structs.replace(settings, index_prefix=name), endpoint)
+    return environ | {"MARQUEE_LEASE_TTL_S": "3", "MARQUEE_SCHEDULE": "off"}
 
 
 def run(environ: dict[str, str], *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -161,9 +165,10 @@ def test_output_that_cannot_be_written(environ: dict[str, str]) -> None:
 
 def test_reindex_builds_then_has_nothing_to_do(own_environ: dict[str, str], folder: Path) -> None:
     first = json.loads(run(own_environ, "reindex", "--data", str(folder), "--json").stdout)
-    assert (first["built"], first["counts"]) == (True, {"actors": 1, "titles": 1})
+    assert first["state"] == "succeeded"
+    assert (first["figures"]["built"], first["figures"]["counts"]) == (True, {"actors": 1, "titles": 1})
     again = run(own_environ, "reindex")
-    assert f"nothing to do: {first['generation']}" in again.stdout.replace("\n", " ")
+    assert f"{first['generation']}; nothing to do" in again.stdout.replace("\n", " ")
     assert "Ann Lee" in run(own_environ, "search", "an lee").stdout
 
 
@@ -173,13 +178,15 @@ def test_reindex_needs_a_source_at_first(own_environ: dict[str, str]) -> None:
 
 def test_a_bad_source_changes_nothing(own_environ: dict[str, str], folder: Path) -> None:
     run(own_environ, "reindex", "--data", str(folder))
-    before = run(own_environ, "status", "--json").stdout
+    before = json.loads(run(own_environ, "status", "--json").stdout)
     assert "is not a folder" in error_line(
         run(own_environ, "reindex", "--data", str(folder / "none"), code=1)
     )
     (folder / "title.ratings.tsv").unlink()
     assert "title.ratings" in error_line(run(own_environ, "reindex", "--data", str(folder), code=1))
-    assert run(own_environ, "status", "--json").stdout == before
+    after = json.loads(run(own_environ, "status", "--json").stdout)
+    assert {**after, "last_job": None} == {**before, "last_job": None}
+    assert after["last_job"]["state"] == "failed"
 
 
 def test_a_taken_port_is_said_at_once(environ: dict[str, str]) -> None:
@@ -266,9 +273,12 @@ def test_a_killed_reindex_leaves_nothing_after_the_next(
         time.sleep(0.05)
     started[0].process.kill()
     started[0].process.wait()
-    assert list(work.iterdir())
+    while list(work.iterdir()):  # its rebuild sees that it is gone, and cleans up
+        assert time.monotonic() < deadline, "the rebuild lives on"
+        time.sleep(0.05)
     built = json.loads(run(own_environ, "reindex", "--data", str(folder), "--json").stdout)
-    assert all(built["generation"] in name for name in httpx.get(indexes, auth=auth).json())
+    left = [name for name in httpx.get(indexes, auth=auth).json() if "-operations-" not in name]
+    assert all(built["generation"] in name for name in left)
     assert not list(work.iterdir())
 
 
@@ -303,7 +313,7 @@ def test_synth_makes_files_that_reindex_takes_or_refuses(own_environ: dict[str, 
     good, bad, dirty = tmp_path / "good", tmp_path / "bad", tmp_path / "dirty"
     run(own_environ, "synth", "--people", "500", str(good))
     built = json.loads(run(own_environ, "reindex", "--data", str(good), "--json").stdout)
-    assert 0 < built["counts"]["actors"] <= 500
+    assert 0 < built["figures"]["counts"]["actors"] <= 500
     for kind in ("truncated", "html", "header", "missing"):
         run(own_environ, "synth", "--people", "50", "--break", kind, str(bad / kind))
         error_line(run(own_environ, "reindex", "--data", str(bad / kind), code=1))

@@ -19,7 +19,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 from litestar.static_files import create_static_files_router
 
 from marquee import __version__
-from marquee.api import actors, admin, health, problems, titles
+from marquee.api import actors, admin, health, problems, telemetry, titles
 from marquee.api.answers import Answers
 from marquee.api.auth import Tokens
 from marquee.engine.cluster import Cluster, Endpoint
@@ -77,6 +77,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     cluster = Cluster(endpoint)
     lookup = Lookup(cluster, settings.index_prefix)
     answers = Answers(DataAge(cluster, settings.index_prefix))
+    figures = telemetry.Figures(cluster, settings.index_prefix)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
     closing = asyncio.Event()
@@ -101,6 +102,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             health.live,
             health.ready,
             health.status,
+            telemetry.metrics,
             admin.administer(tokens),
             create_static_files_router(
                 path="/static",
@@ -115,6 +117,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         dependencies={
             "cluster": Provide(lambda: cluster, sync_to_thread=False),
             "answers": Provide(lambda: answers, sync_to_thread=False),
+            "figures": Provide(lambda: figures, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "jobs": Provide(lambda: requested, sync_to_thread=False),
             "records": Provide(lambda: records, sync_to_thread=False),

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import get_args
 
 from litestar import Response, get
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -19,6 +19,8 @@ from marquee.engine.cluster import Cluster
 from marquee.reindex.job import State
 from marquee.reindex.status import RESULTS, EngineStatus, JobSummary, Status, read_status
 
+# The text format as every Prometheus reads it; Litestar adds the charset.
+MEDIA_TYPE = "text/plain; version=0.0.4"
 # Prometheus asks every 15 s or less often; whoever asks more often gets what was read for another.
 READ_EVERY_S = 5.0
 # It gives up after 10 s: by then it must have been told that the engine is away.
@@ -164,4 +166,4 @@ def _time(name: str, help_text: str, at: datetime | None) -> Metric:
 @get("/metrics", include_in_schema=False)
 async def metrics(figures: Figures) -> Response[bytes]:
     """The figures for Prometheus."""
-    return Response(await figures.render(), media_type=CONTENT_TYPE_PLAIN_0_0_4, headers=NO_STORE)
+    return Response(await figures.render(), media_type=MEDIA_TYPE, headers=NO_STORE)

@@ -104,6 +104,8 @@ def read_titles(files: Sequence[Path], ids: Sequence[str]) -> dict[str, dict[str
 def _read(
     files: Sequence[Path], ids: Sequence[str], columns: Sequence[str], json_columns: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
+    if not ids:
+        return {}
     wanted = pl.scan_parquet(list(files)).filter(pl.col(columns[0]).is_in(list(ids)))
     rows = wanted.select(columns[0], json_document(columns, json_columns).alias("document")).collect()
     return {each: msgspec.json.decode(document) for each, document in rows.iter_rows()}

@@ -114,6 +114,7 @@ def jobs(job_id: str | None, limit: int, as_json: bool) -> None:
                 follow(job)
                 await asyncio.sleep(POLL_EVERY_S)
                 job = await Jobs(records).get(job_id)
+            follow(job)  # the last stages may have come and gone since
             return job
 
         job = _ask_records(watch)

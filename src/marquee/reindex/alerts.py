@@ -35,7 +35,7 @@ CLAIM = timedelta(minutes=5)
 
 _log = logging.getLogger("marquee.reindex")
 # What Apprise logs quotes addresses, and these carry passwords.
-logging.getLogger("apprise").propagate = False
+logging.getLogger("apprise").disabled = True
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,6 +122,9 @@ class _Process:
             return self._end("away", str(error))
         except MarqueeError as error:
             return self._end("failed", str(error))
+        except OSError as error:  # a full disk, a folder that is none
+            where = f": {error.filename}" if error.filename else ""
+            return self._end("failed", f"{error.strerror or error}{where}")
         except Exception as error:
             logging.getLogger("marquee.reindex").exception("the reindex broke")
             return self._end("failed", f"{type(error).__name__}: {error}")
