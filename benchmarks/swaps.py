@@ -155,14 +155,14 @@ class Operator:
         return time.perf_counter() - began
 
 
-def write_year(folder: Path, lines: Sequence[bytes], year: int) -> None:
-    """Give everybody another birth year: another source, and other documents."""
+def pack_year(lines: Sequence[bytes], year: int) -> bytes:
+    """Return the file in which everybody has another birth year: another source, and other documents."""
     rows = [lines[0]]
     for line in lines[1:]:
         fields = line.split(b"\t")
         fields[2], fields[3] = str(year).encode(), rb"\N"
         rows.append(b"\t".join(fields))
-    (folder / "name.basics.tsv.gz").write_bytes(gzip.compress(b"\n".join(rows) + b"\n", 1))
+    return gzip.compress(b"\n".join(rows) + b"\n", 1)
 
 
 def quantile(samples: Sequence[float], share: float) -> float:
@@ -183,14 +183,15 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> 
             f"{arguments.people:,} synthetic people, everyone indexed",
             await cluster.version(),
         )
-        write_year(folder, lines, FIRST_YEAR)
+        years = [pack_year(lines, FIRST_YEAR + number) for number in range(arguments.rebuilds + 1)]
+        (folder / "name.basics.tsv.gz").write_bytes(years[0])
         command = ["reindex", "--data", str(folder)]
         subprocess.run([sys.executable, "-m", "marquee", *command], env=environ, check=True)  # noqa: ASYNC221
         year_of = {str(await generations.resolve(cluster, PREFIX)): FIRST_YEAR}
         workers = [start_worker(environ), start_worker(environ)]
         try:
             with run_service(environ) as url:
-                return await measure(arguments, url, folder, lines, names, year_of, workers, environ)
+                return await measure(arguments, url, folder, years, names, year_of, workers, environ)
         finally:
             for each in workers:
                 kill_tree(each)
@@ -201,7 +202,7 @@ async def measure(
     arguments: argparse.Namespace,
     url: str,
     folder: Path,
-    lines: Sequence[bytes],
+    years: Sequence[bytes],
     names: Sequence[str],
     year_of: dict[str, int],
     workers: list[Any],
@@ -223,7 +224,7 @@ async def measure(
         spans: dict[str, list[tuple[float, float]]] = {"quiet": [(quiet_from, time.perf_counter())]}
         rollbacks: list[float] = []
         for number in range(1, arguments.rebuilds + 1):
-            await asyncio.to_thread(write_year, folder, lines, FIRST_YEAR + number)
+            (folder / "name.basics.tsv.gz").write_bytes(years[number])
             began = time.perf_counter()
             job_id = await operator.rebuild()
             crashes = number == (arguments.rebuilds + 1) // 2

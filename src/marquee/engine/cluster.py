@@ -189,9 +189,15 @@ class Cluster:
         return self._timed[timeout_s]
 
     async def search_many(
-        self, searches: Sequence[tuple[str, Json]], timeout_s: float = SEARCH_TIMEOUT_S
+        self,
+        searches: Sequence[tuple[str, Json]],
+        timeout_s: float = SEARCH_TIMEOUT_S,
+        *,
+        in_turn: bool = False,
     ) -> list[Json]:
         """Run several searches, each an (index or alias, body) pair, in one request; return their answers.
+
+        `in_turn` has the engine do one after another, so that others' searches find it free.
 
         Raises:
             EngineUnavailableError: as `request`, and where any of the answers timed out or misses a shard.
@@ -202,7 +208,10 @@ class Cluster:
             lines += [{"index": index}, {"timeout": f"{int(timeout_s * 1000)}ms", **body}]
         # Encoded here: of lines, the client makes JSON with the standard library.
         encoded = msgspec.json.Encoder().encode_lines(lines)
-        answer = await self.request("POST", "/_msearch", body=encoded, timeout_s=timeout_s, ndjson=True)
+        params = {"max_concurrent_searches": 1} if in_turn else None
+        answer = await self.request(
+            "POST", "/_msearch", params=params, body=encoded, timeout_s=timeout_s, ndjson=True
+        )
         responses: list[Json] = answer["responses"]
         for response in responses:
             if "error" in response:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from marquee.engine.cluster import Cluster, Json
+from marquee.engine.pacing import PIECE_DOCUMENTS, Pace
 from marquee.errors import EngineUnavailableError, LoadError
 
 # One request in flight loads 33 k documents a second, two or three 54 k, more gain nothing (design.md, 7).
@@ -24,10 +25,12 @@ async def load(
     chunks: Iterator[Chunk],
     on_loaded: Callable[[int], None],
     in_flight: int = REQUESTS_IN_FLIGHT,
+    pace: Pace | None = None,
 ) -> int:
     """Load chunks of `_bulk` lines (with the number of documents in each) through an alias; return the total.
 
-    `chunks` is advanced in a thread, so it may compute. `on_loaded` hears of every chunk that is in.
+    `chunks` is advanced in a thread, so it may compute. With a `pace`, the load gives way while somebody
+    searches. `on_loaded` hears of every chunk that is in.
 
     Raises:
         LoadError: documents were refused for good; names how many and the first reason.
@@ -39,9 +42,15 @@ async def load(
         nonlocal total
         while (chunk := await _next(chunks, turn)) is not None:
             body, count = chunk
-            await _load_chunk(cluster, alias, body, count)
+            if pace is not None and await pace.is_busy():
+                for piece, piece_count in _split(body, count):
+                    async with pace.take_turn():
+                        await _load_chunk(cluster, alias, piece, piece_count)
+                    on_loaded(piece_count)
+            else:
+                await _load_chunk(cluster, alias, body, count)
+                on_loaded(count)
             total += count
-            on_loaded(count)
 
     turn = asyncio.Lock()  # an iterator is not safe to advance from two threads at once
     try:
@@ -51,6 +60,14 @@ async def load(
     except* Exception as group:
         raise group.exceptions[0] from group
     return total
+
+
+def _split(body: bytes, count: int) -> Iterator[Chunk]:
+    """Yield a chunk in pieces of PIECE_DOCUMENTS."""
+    lines = body.split(b"\n")
+    for start in range(0, count, PIECE_DOCUMENTS):
+        piece = lines[2 * start : 2 * (start + PIECE_DOCUMENTS)]
+        yield b"\n".join(piece).rstrip(b"\n") + b"\n", min(PIECE_DOCUMENTS, count - start)
 
 
 async def _next(chunks: Iterator[Chunk], turn: asyncio.Lock) -> Chunk | None:

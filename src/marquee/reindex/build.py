@@ -16,6 +16,7 @@ from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.engine.loading import Chunk, load
 from marquee.engine.mappings import Kind
+from marquee.engine.pacing import Pace
 from marquee.progress import Progress
 from marquee.reindex.workspace import Workspace
 from marquee.settings import Settings
@@ -69,7 +70,12 @@ async def assemble_rows(
 
 
 async def load_documents(
-    settings: Settings, cluster: Cluster, assembly: Assembly, generation: str, progress: Progress
+    settings: Settings,
+    cluster: Cluster,
+    assembly: Assembly,
+    generation: str,
+    progress: Progress,
+    pace: Pace,
 ) -> None:
     """Load all documents into the indexes of a generation.
 
@@ -84,4 +90,4 @@ async def load_documents(
     for kind, (chunks, total) in documents.items():
         progress.start(f"index {kind}", total, "docs")
         alias = generations.loading_alias(settings.index_prefix, kind, generation)
-        await load(cluster, alias, chunks, progress.advance)
+        await load(cluster, alias, chunks, progress.advance, pace=pace)

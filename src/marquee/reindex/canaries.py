@@ -16,6 +16,7 @@ from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.engine.generations import Generation
 from marquee.engine.mappings import Kind
+from marquee.engine.pacing import Pace
 from marquee.names import normalise
 from marquee.progress import Progress
 from marquee.reindex.gate import Check, read_facts
@@ -27,7 +28,7 @@ from marquee.settings import Settings
 CANARIES = 200
 FIRST_HITS = 10
 """Hits among which somebody counts as found: what a page shows."""
-NAMES_PER_REQUEST = 20
+NAMES_PER_REQUEST = 5
 """Few enough that the searches of users, who are served by the same threads, get their turn in between."""
 TIMEOUT_S = 30.0
 """Nobody waits for these answers, and the first ones come from a cold disk."""
@@ -45,7 +46,12 @@ class Person(msgspec.Struct, frozen=True):
 
 
 async def try_canaries(
-    cluster: Cluster, settings: Settings, live: Generation | None, generation: str, progress: Progress
+    cluster: Cluster,
+    settings: Settings,
+    live: Generation | None,
+    generation: str,
+    progress: Progress,
+    pace: Pace | None = None,
 ) -> tuple[Check, ...]:
     """Ask a new generation, complete but not live yet, for what must be there and for whom people look for.
 
@@ -68,7 +74,8 @@ async def try_canaries(
     old = None
     if live is not None and live.readable:
         old = _Asked(cluster, settings.index_prefix, live.id)
-    return (*checks, *await _ask(new, old, settings.gate_min_canaries, progress))
+    pace = pace or Pace(cluster)
+    return (*checks, *await _ask(new, old, settings.gate_min_canaries, progress, pace))
 
 
 def misspell(name: str) -> str:
@@ -106,7 +113,7 @@ class _Asked:
         self._cluster = cluster
         self._prefix = prefix
         self._generation = generation
-        self._retrieval = Retrieval(cluster, prefix, generation=generation, timeout_s=TIMEOUT_S)
+        self._retrieval = Retrieval(cluster, prefix, generation=generation, timeout_s=TIMEOUT_S, in_turn=True)
 
     async def find_popular(self) -> list[Person]:
         """Return the most popular people, by popularity and id."""
@@ -165,7 +172,7 @@ async def _check_facts(new: _Asked, facts: dict[str, str]) -> Check:
     )
 
 
-async def _ask(new: _Asked, old: _Asked | None, least: float, progress: Progress) -> list[Check]:
+async def _ask(new: _Asked, old: _Asked | None, least: float, progress: Progress, pace: Pace) -> list[Check]:
     """Ask for the most popular people by their names, right and misspelt; `old`: what `new` is compared with.
 
     Who counts is whom the old one finds. Where there is none, misspelt names have no limit: how many are
@@ -185,11 +192,13 @@ async def _ask(new: _Asked, old: _Asked | None, least: float, progress: Progress
         for batch in _in_batches(people, NAMES_PER_REQUEST):
             known = batch
             if old is not None:
-                hits = await old.find_hits([form(person.name) for person in batch])
+                async with pace.search():
+                    hits = await old.find_hits([form(person.name) for person in batch])
                 known = [
                     person for person, found in zip(batch, hits, strict=True) if _is_among(person, found)
                 ]
-            hits = await new.find_hits([form(person.name) for person in known])
+            async with pace.search():
+                hits = await new.find_hits([form(person.name) for person in known])
             asked += known
             lost += await _find_lost(new, known, hits, is_compared=old is not None)
             progress.advance(len(batch))

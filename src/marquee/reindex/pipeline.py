@@ -20,6 +20,7 @@ from marquee.catalog.sources import Source
 from marquee.engine import generations, lease, switch
 from marquee.engine.cluster import Cluster
 from marquee.engine.generations import BuildMeta, Generation
+from marquee.engine.pacing import Pace
 from marquee.engine.records import Records
 from marquee.errors import ConflictError, EngineError, GateRefusedError, MarqueeError
 from marquee.progress import Progress
@@ -80,6 +81,7 @@ class Rebuild:
         self._settings, self._records, self._cluster = settings, records, records.cluster
         self._fence, self._request, self._by, self._job = fence, request, by, job
         self._progress, self._on_created = progress, on_created
+        self._pace = Pace(self._cluster)
 
     async def run(self, source: Source) -> Outcome:
         """Build a generation, judge it, make it live; nothing is built where the live one is the same.
@@ -92,6 +94,7 @@ class Rebuild:
             EngineError: the engine failed; the new generation is deleted.
         """
         started = time.monotonic()
+        await self._pace.is_busy()  # the load compares with this look
         await asyncio.to_thread(remove_abandoned, self._settings.home)
         await retention.remove_orphans(self._settings, self._records, self._fence, self._by, self._job)
         # Read before anything is decided: the swap happens only if nothing else was made live since.
@@ -187,7 +190,7 @@ class Rebuild:
         generation = generations.new_id(every)
         self._on_created(generation)
         await generations.create(self._cluster, self._records.prefix, generation, self._settings.shards)
-        await load_documents(self._settings, self._cluster, assembly, generation, self._progress)
+        await load_documents(self._settings, self._cluster, assembly, generation, self._progress, self._pace)
         self._progress.start("refresh and check")
         await generations.complete(
             self._cluster,
@@ -245,7 +248,9 @@ class Rebuild:
         measure = live if self._request.compare and is_comparable(meta, live) else None
         checks = (
             *check_build(self._settings, meta, measure),
-            *await try_canaries(self._cluster, self._settings, measure, generation, self._progress),
+            *await try_canaries(
+                self._cluster, self._settings, measure, generation, self._progress, self._pace
+            ),
         )
         against = measure.id if measure else None
         return GateReport.of(checks, against=against, forced=self._request.force)

@@ -38,8 +38,6 @@ from marquee.reindex.stages import Meter, Reading, StageFigures
 from marquee.settings import Settings
 
 READ_EVERY_S = 0.5
-# Parsing and joining take whole cores for minutes; whoever answers searches goes first.
-NICENESS = 10
 # Cleaning up after a cancellation takes one call to the engine.
 MAX_CLEAN_UP_S = 15.0
 
@@ -227,7 +225,6 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("marquee").setLevel(order.settings.log_level.upper())
-    os.nice(NICENESS)
     asyncio.run(_work(order, out))
 
 

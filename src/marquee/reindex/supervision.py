@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -26,6 +27,8 @@ from marquee.reindex.process import Message, Order, Result, Sign, encode_order
 from marquee.settings import Settings
 
 WRITE_EVERY_S = 1.0
+# Where the system has no class of idle processes.
+NICENESS = 19
 # The process says how far it is twice a second, from its event loop; none of its steps blocks that for long.
 HUNG_AFTER_S = 120.0
 # Ended by SIGTERM it cleans up for up to 15 s by itself.
@@ -102,7 +105,9 @@ class Supervision:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_MAX_MESSAGE_BYTES,
+            env=self._make_environ(),
         )
+        _yield_to_others(process.pid)
         reading = asyncio.create_task(self._read(process))
         writing = asyncio.create_task(self._write_and_watch(process))
         try:
@@ -123,6 +128,16 @@ class Supervision:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    def _make_environ(self) -> dict[str, str]:
+        """Where nobody waits for the rebuild, its joins leave a core to those who search.
+
+        Two idle threads on two cores still triple the 99th percentile of searches, one changes nothing.
+        """
+        if self._job.request.attended:
+            return dict(os.environ)
+        threads = max(1, (os.cpu_count() or 2) - 1)
+        return {"POLARS_MAX_THREADS": str(threads), **os.environ}
 
     async def _give_order(self, process: asyncio.subprocess.Process) -> None:
         order = Order(
@@ -239,6 +254,20 @@ class Supervision:
                 by = self._job.cancel_requested_by or self._job.requested_by
                 await self._jobs.write(end(self._job, "cancelled", f"cancelled by {by}"))
                 await self._lease.release()
+
+
+def _yield_to_others(pid: int) -> None:
+    """Have a process give way to whoever answers searches: parsing and joining take whole cores for minutes.
+
+    An idle process gets what is left over, and is put aside the moment somebody else wakes up; a merely nice
+    one is let run on for some milliseconds, of which a search notices every one (p99 of searches with one
+    such process on two cores 2.5 times that without, with an idle one the same).
+    """
+    with contextlib.suppress(OSError):  # gone already
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
 
 
 def _describe(job: Job, sign: Sign) -> Job:

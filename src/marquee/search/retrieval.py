@@ -60,7 +60,7 @@ class Retrieval:
     """Finds candidates in one generation of an index prefix, and keeps what words may stand for.
 
     That is the live one, whichever it is at each question, unless `generation` names another. `timeout_s` is
-    the time of one request to the engine; who has no user waiting may give more.
+    the time of one request to the engine; who has no user waiting may give more, and ask `in_turn`.
     """
 
     def __init__(
@@ -70,11 +70,12 @@ class Retrieval:
         *,
         generation: str | None = None,
         timeout_s: float = SEARCH_TIMEOUT_S,
+        in_turn: bool = False,
     ) -> None:
         self._cluster = cluster
         self._prefix = prefix
         self._generation = generation
-        self._timeout_s = timeout_s
+        self._timeout_s, self._in_turn = timeout_s, in_turn
         self._expansions: LRUCache[str, tuple[Expansion, ...]] = LRUCache(MAX_EXPANDED_WORDS)
         self._expansions_of = ""
 
@@ -180,7 +181,7 @@ class Retrieval:
         answers: list[dict[str, Any]] = []
         for start in range(0, len(searches), MAX_SEARCHES_PER_REQUEST):
             part = searches[start : start + MAX_SEARCHES_PER_REQUEST]
-            answers += await self._cluster.search_many(part, self._timeout_s)
+            answers += await self._cluster.search_many(part, self._timeout_s, in_turn=self._in_turn)
         return answers
 
 
