@@ -4,9 +4,9 @@
 
 Capacity is what sixteen clients get in a closed loop; then requests begin at 40 % of that, each at its own
 time whether or not the ones before are answered, and are timed from when they should have begun. Four in
-five are suggests of a name's first letters, one is a search, misspelt. First some quiet minutes, then the
-rebuilds, one after another. In each build all people have another birth year, so that an answer tells by
+five are suggests of a name's first letters, one is a search, misspelt. In each build all people have another birth year, so that an answer tells by
 every hit which generation it came from: one with hits of two, or of another than it says, is a mixed one.
+Machines drift: so there are quiet seconds before every rebuild, and each is compared with its own.
 """
 
 from __future__ import annotations
@@ -219,12 +219,13 @@ async def measure(
         OUT.print(f"capacity {capacity:.0f} requests/s; asked at {rate:.0f} requests/s", highlight=False)
         traffic = Traffic(url, names)
         flowing = asyncio.create_task(traffic.flow(session, rate))
-        quiet_from = time.perf_counter()
-        await asyncio.sleep(arguments.quiet)
-        spans: dict[str, list[tuple[float, float]]] = {"quiet": [(quiet_from, time.perf_counter())]}
+        spans: dict[str, list[tuple[float, float]]] = {"quiet": [], "reindex": []}
         rollbacks: list[float] = []
         for number in range(1, arguments.rebuilds + 1):
             (folder / "name.basics.tsv.gz").write_bytes(years[number])
+            quiet_from = time.perf_counter()
+            await asyncio.sleep(arguments.quiet)
+            spans["quiet"].append((quiet_from, time.perf_counter()))
             began = time.perf_counter()
             job_id = await operator.rebuild()
             crashes = number == (arguments.rebuilds + 1) // 2
@@ -238,7 +239,7 @@ async def measure(
             job = await operator.wait(job_id)
             assert job["state"] == "succeeded", job
             year_of[job["generation"]] = FIRST_YEAR + number
-            spans.setdefault("reindex", []).append((began, time.perf_counter()))
+            spans["reindex"].append((began, time.perf_counter()))
             note = f", attempt {job['attempt']}: its worker was killed" if crashes else ""
             OUT.print(
                 f"rebuild {number}: {time.perf_counter() - began:.1f} s{note}", style="dim", highlight=False
@@ -271,6 +272,11 @@ def find_rebuild(worker: Any) -> bool:
     return bool(psutil.Process(worker.pid).children())
 
 
+def _within(samples: Sequence[Sample], parts: Sequence[tuple[float, float]]) -> list[float]:
+    """Return the milliseconds of what was to begin in the parts."""
+    return [each.took_ms for each in samples if any(begin <= each.due_at <= end for begin, end in parts)]
+
+
 def report(
     samples: Sequence[Sample],
     spans: dict[str, list[tuple[float, float]]],
@@ -287,17 +293,24 @@ def report(
     for column in ("", "requests", "p50 ms", "p95", "p99", "max", "p99 ratio"):
         table.add_column(column, justify="right" if column else "left")
     quiet_p99 = 0.0
-    ratio = 0.0
     for name, parts in spans.items():
-        took = [each.took_ms for each in samples if any(begin <= each.due_at <= end for begin, end in parts)]
+        took = _within(samples, parts)
         if not took:
             continue
         p99 = quantile(took, 0.99)
         quiet_p99 = quiet_p99 or p99
-        ratio = p99 / quiet_p99 if name == "reindex" else ratio
         figures = (statistics.median(took), quantile(took, 0.95), p99, max(took))
         table.add_row(name, f"{len(took):,}", *(f"{each:.1f}" for each in figures), f"{p99 / quiet_p99:.2f}")
     OUT.print(table)
+    ratios = sorted(
+        quantile(_within(samples, [during]), 0.99) / quantile(_within(samples, [before]), 0.99)
+        for before, during in zip(spans["quiet"], spans["reindex"], strict=True)
+    )
+    OUT.print(
+        f"p99 of each rebuild to the quiet seconds before it: median {statistics.median(ratios):.2f}, "
+        f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
+        highlight=False,
+    )
     told = ", ".join(f"{each:.2f}" for each in rollbacks)
     OUT.print(
         f"{len(samples):,} requests, {len(failed)} failed, {len(mixed)} mixed, "
@@ -316,7 +329,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=60_000)
     parser.add_argument("--rebuilds", type=int, default=10)
     parser.add_argument("--rollbacks", type=int, default=3)
-    parser.add_argument("--quiet", type=float, default=120, help="Quiet seconds before.")
+    parser.add_argument("--quiet", type=float, default=30, help="Quiet seconds before each.")
     arguments = parser.parse_args()
     settings, _ = read_settings()
     with tempfile.TemporaryDirectory() as work, open_endpoint(settings) as endpoint:
