@@ -4,9 +4,10 @@
 
 Capacity is what sixteen clients get in a closed loop; then requests begin at 40 % of that, each at its own
 time whether or not the ones before are answered, and are timed from when they should have begun. Four in
-five are suggests of a name's first letters, one is a search, misspelt. In each build all people have another birth year, so that an answer tells by
-every hit which generation it came from: one with hits of two, or of another than it says, is a mixed one.
-Machines drift: so there are quiet seconds before every rebuild, and each is compared with its own.
+five are suggests of a name's first letters, one is a search, misspelt. In each build all people have another
+birth year, so that an answer tells by every hit which generation it came from: one with hits of two, or of
+another than it says, is a mixed one. Machines drift: so there are quiet seconds before every rebuild, and
+each is compared with its own.
 """
 
 from __future__ import annotations

@@ -189,11 +189,7 @@ class Cluster:
         return self._timed[timeout_s]
 
     async def search_many(
-        self,
-        searches: Sequence[tuple[str, Json]],
-        timeout_s: float = SEARCH_TIMEOUT_S,
-        *,
-        in_turn: bool = False,
+        self, searches: Sequence[tuple[str, Json]], timeout_s: float = SEARCH_TIMEOUT_S, in_turn: bool = False
     ) -> list[Json]:
         """Run several searches, each an (index or alias, body) pair, in one request; return their answers.
 
@@ -203,9 +199,8 @@ class Cluster:
             EngineUnavailableError: as `request`, and where any of the answers timed out or misses a shard.
             EngineNotReadyError: no generation is live.
         """
-        lines: list[Json] = []
-        for index, body in searches:
-            lines += [{"index": index}, {"timeout": f"{int(timeout_s * 1000)}ms", **body}]
+        limit: Json = {"timeout": f"{int(timeout_s * 1000)}ms"}
+        lines = [line for index, body in searches for line in ({"index": index}, limit | body)]
         # Encoded here: of lines, the client makes JSON with the standard library.
         encoded = msgspec.json.Encoder().encode_lines(lines)
         params = {"max_concurrent_searches": 1} if in_turn else None

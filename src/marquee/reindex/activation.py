@@ -11,6 +11,7 @@ from marquee.engine.generations import BuildMeta, Generation, SetAside
 from marquee.engine.records import Records
 from marquee.errors import ConflictError, EngineNotReadyError, NotFoundError
 from marquee.reindex import audit
+from marquee.reindex.warming import warm
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +53,7 @@ async def _activate(
     chosen = _find(every, generation) if generation else _find_older(every, live)
     _check(chosen, force)
     is_back = live is not None and chosen.built_at < live.built_at
+    await warm(records.cluster, records.prefix, chosen.id)
     async with audit.record(
         records, "rollback" if is_back else "activate", by, generation=chosen.id, reason=reason
     ):

@@ -75,7 +75,7 @@ async def load_documents(
     assembly: Assembly,
     generation: str,
     progress: Progress,
-    pace: Pace,
+    pace: Pace | None = None,
 ) -> None:
     """Load all documents into the indexes of a generation.
 

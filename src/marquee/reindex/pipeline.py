@@ -35,6 +35,7 @@ from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome, describe_known
 from marquee.reindex.pin import read_pin
 from marquee.reindex.provenance import describe_build, read_basis, write_quality
+from marquee.reindex.warming import warm
 from marquee.reindex.workspace import Workspace, remove_abandoned
 from marquee.settings import Settings
 
@@ -232,6 +233,7 @@ class Rebuild:
                 outcome, note=f"not made live: {held.generation} is pinned by {held.by}"
             )
         await self._write(generation, meta)
+        await warm(self._cluster, self._records.prefix, generation, self._pace)
         try:
             await self._swap(generation, live, marker)
         except ConflictError as error:

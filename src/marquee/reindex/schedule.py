@@ -29,7 +29,7 @@ OFF = "off"
 # A job under way takes minutes; the look is due until it is done.
 RETRY_EVERY_S = 15.0
 
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _log = logging.getLogger("marquee.reindex")
 
 
@@ -42,13 +42,28 @@ def read_trigger(expression: str) -> CronTrigger | None:
     if expression.strip().lower() == OFF:
         return None
     fields = expression.split()
-    if len(fields) == 5:
-        # To cron, 0 and 7 are Sunday; APScheduler counts from Monday.
-        fields[4] = re.sub(r"(?<![/\d])[0-7](?!\d)", lambda day: _WEEKDAYS[int(day[0])], fields[4])
     try:
+        fields[4:5] = [_name_weekdays(each) for each in fields[4:5]]
         return CronTrigger.from_crontab(" ".join(fields), timezone=UTC)
     except ValueError as error:
         raise SettingsError(f"MARQUEE_SCHEDULE={expression!r} cannot be used: {error}") from error
+
+
+def _name_weekdays(field: str) -> str:
+    """Return cron's field of weekdays as names: to cron 0 and 7 are Sunday, APScheduler counts from Monday.
+
+    What is not cron's is left for APScheduler to refuse.
+    """
+    days: set[int] = set()
+    for part in field.split(","):
+        found = re.fullmatch(r"(?:\*|([0-7])(?:-([0-7]))?)(?:/([1-7]))?", part)
+        if found is None or part == "*":
+            return field
+        first, last, step = found[1], found[2], int(found[3] or 1)
+        begin = int(first or 0)
+        end = int(last) if last else (begin if first and not found[3] else 6)
+        days |= {day % 7 for day in range(begin, end + 1, step)}
+    return ",".join(_WEEKDAYS[day] for day in sorted(days))
 
 
 class Schedule:

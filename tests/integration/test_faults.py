@@ -1,0 +1,168 @@
+"""Faults of engine and source while a worker works: each ends in a clear state, and people are told."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from marquee.catalog.sources import open_source
+from marquee.engine import generations, loading
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.generations import index_name
+from marquee.errors import LoadError
+from marquee.progress import SILENT
+from marquee.reindex.job import JobRequest
+from marquee.reindex.jobs import Jobs
+from marquee.reindex.pipeline import reindex
+from marquee.settings import Settings
+from tests.imdb_server import NAMES, say
+from tests.imdb_server import Source as Server
+from tests.integration.test_freshness import Receiver
+from tests.integration.test_reindex import write_files
+from tests.integration.test_worker import (
+    FAULTS,
+    StartWorker,
+    expect_one_whole_live,
+    folder,
+    hanging,
+    jobs,
+    let_go,
+    list_all,
+    own,
+    request_for,
+    start_worker,
+    wait_for,
+    wait_for_end,
+    wait_for_rebuild,
+)
+from tests.proxy import Proxy
+
+__all__ = ["folder", "hanging", "jobs", "own", "start_worker"]
+
+pytestmark = pytest.mark.anyio
+
+# A selection of benchmarks/crashes.py, which goes through all of them.
+POINTS = (
+    "reading title.principals", "after create", "index titles", "after complete", "before swap", "after swap",
+)  # fmt: skip
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+async def test_a_full_disk_fails_the_reindex_and_leaves_what_is_live(
+    cluster: Cluster, own: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await reindex(own, cluster, open_source(folder), SILENT)
+    monkeypatch.setattr(loading, "FIRST_BACKOFF_S", 0.001)
+    create = generations.create
+
+    async def create_on_a_full_disk(cluster: Cluster, prefix: str, generation: str, shards: int) -> None:
+        await create(cluster, prefix, generation, shards)
+        # What Elasticsearch does to every index of a node at the flood stage of its disk.
+        block = {"index": {"blocks": {"read_only_allow_delete": True}}}
+        path = f"/{index_name(prefix, 'actors', generation)}/_settings"
+        await cluster.request("PUT", path, body=block)
+
+    monkeypatch.setattr(generations, "create", create_on_a_full_disk)
+    with pytest.raises(LoadError, match=r"(?i)block|disk"):
+        await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    (left,) = await generations.list_generations(cluster, own.index_prefix)
+    assert (left.id, left.live) == (before.generation, True)
+
+
+async def test_an_engine_that_goes_away_for_a_while_delays_the_job(
+    jobs: Jobs, folder: Path, start_worker: StartWorker, hanging: Path, endpoint: Endpoint
+) -> None:
+    url = urlsplit(endpoint.urls[0])
+    assert url.hostname
+    proxy = Proxy((url.hostname, url.port or 9200))
+    secret = f"{endpoint.username}:{endpoint.password}@" if endpoint.username else ""
+    try:
+        worker = start_worker(MARQUEE_ELASTICSEARCH_URL=f"http://{secret}127.0.0.1:{proxy.port}")
+        job = await jobs.request(request_for(folder), "tester")
+        await wait_for_rebuild(jobs, job, worker)
+        await asyncio.sleep(2)
+        proxy.take_away()
+        let_go(hanging)  # it meets the engine that is away at its swap
+        await asyncio.sleep(4)
+        assert (await jobs.get(job.id)).state == "running"
+        proxy.is_up = True
+        ended = await wait_for_end(jobs, job)
+    finally:
+        proxy.close()
+    assert (ended.state, ended.attempt) == ("succeeded", 2)
+    await expect_one_whole_live(jobs)
+
+
+async def test_a_source_that_fails_fails_the_job_and_somebody_is_told(
+    jobs: Jobs, start_worker: StartWorker, receiver: Receiver
+) -> None:
+    server = Server()
+    server.faults[NAMES] = [say(500)] * 99
+    try:
+        start_worker(MARQUEE_IMDB_BASE_URL=server.url, MARQUEE_ALERT_URLS=receiver.url)
+        ended = await wait_for_end(jobs, await jobs.request(JobRequest(source="imdb"), "tester"))
+    finally:
+        server.close()
+    assert ended.state == "failed"
+    assert "500" in ended.reason
+
+    async def was_told() -> bool:
+        return any("failed" in title for title in receiver.titles)
+
+    await wait_for(was_told, timeout_s=60)
+
+
+async def test_a_damaged_source_fails_the_job(jobs: Jobs, folder: Path, start_worker: StartWorker) -> None:
+    start_worker()
+    packed = gzip.compress(await asyncio.to_thread((folder / "name.basics.tsv").read_bytes))
+    await asyncio.to_thread((folder / "name.basics.tsv.gz").write_bytes, packed[: len(packed) // 2])
+    ended = await wait_for_end(jobs, await jobs.request(request_for(folder), "tester"))
+    assert ended.state == "failed"
+    assert "name.basics.tsv.gz" in ended.reason
+    assert await list_all(jobs) == []
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_at_a_step_leaves_one_whole_set_and_the_next_run_succeeds(
+    jobs: Jobs, folder: Path, start_worker: StartWorker, point: str, own: Settings, cluster: Cluster
+) -> None:
+    whom = Random(point).choice(["rebuild", "worker", "both"])
+    await reindex(own, cluster, open_source(folder), SILENT)
+    write_files(folder, "Jake Gyllenhaal", "Somebody New")
+    victim = start_worker(PYTHONPATH=str(FAULTS), FAULT_AT=point, FAULT_KILL=whom)
+    job = await jobs.request(request_for(folder), "tester")
+    await wait_for(lambda: _was_struck(jobs, job.id, victim))
+    await expect_one_whole_live(jobs)
+    victim.kill()
+    victim.wait()
+    start_worker()
+    assert (await wait_for_end(jobs, job)).state in ("succeeded", "failed")
+    write_files(folder, "Jake Gyllenhaal", "Somebody Newer")
+    ended = await wait_for_end(jobs, await jobs.request(request_for(folder), "tester"))
+    assert ended.state == "succeeded"
+    assert (await expect_one_whole_live(jobs)).id == ended.generation
+    assert all(each.complete and each.set_aside != "unjudged" for each in await list_all(jobs))
+
+
+async def _was_struck(jobs: Jobs, job_id: str, victim: subprocess.Popen[bytes]) -> Any:
+    return victim.poll() is not None or (await jobs.get(job_id)).has_ended
+
+
+def test_a_rebuild_without_an_order_ends() -> None:
+    command = [sys.executable, "-m", "marquee.reindex.process"]
+    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=30).returncode == 1

@@ -1,0 +1,84 @@
+"""The schedule's record on the real engine: late rather than never, and once for all workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from marquee.engine import lease
+from marquee.engine.cluster import Cluster
+from marquee.engine.records import Records
+from marquee.reindex.job import JobRequest
+from marquee.reindex.jobs import Jobs
+from marquee.reindex.schedule import Schedule
+from marquee.settings import Settings
+from tests.conftest import remove_indexes
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
+    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-schedule")
+    yield own
+    await remove_indexes(cluster, own.index_prefix)
+
+
+@pytest.fixture
+def records(cluster: Cluster, own: Settings) -> Records:
+    return Records(cluster, own.index_prefix)
+
+
+def at(hour: int, minute: int = 0, day: int = 24) -> datetime:
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+
+async def test_the_first_worker_ever_has_missed_nothing(own: Settings, records: Records) -> None:
+    assert await Schedule(own, records).ask(at(9))
+    assert await Jobs(records).list_newest(10) == []
+
+
+async def test_a_time_that_has_passed_is_a_job(own: Settings, records: Records) -> None:
+    schedule = Schedule(own, records)
+    await schedule.ask(at(9))
+    await schedule.ask(at(11, 59))
+    assert await Jobs(records).list_newest(10) == []
+    await schedule.ask(at(12, 1))
+    (job,) = await Jobs(records).list_newest(10)
+    assert (job.requested_by, job.request) == ("schedule", JobRequest(scheduled=True))
+
+
+async def test_of_many_workers_one_asks(own: Settings, records: Records) -> None:
+    await Schedule(own, records).ask(at(9))
+    asked = await asyncio.gather(*(Schedule(own, records).ask(at(12, n)) for n in range(8)))
+    assert all(asked)
+    assert len(await Jobs(records).list_newest(10)) == 1
+
+
+async def test_what_was_missed_while_no_worker_ran_is_made_up_for_once(
+    own: Settings, records: Records
+) -> None:
+    await Schedule(own, records).ask(at(9))
+    later = Schedule(own, records)
+    await later.ask(at(3, day=27))
+    (job,) = await Jobs(records).list_newest(10)
+    await lease.clear(records, job.id)
+    await later.ask(at(3, 1, day=27))
+    assert [each.id for each in await Jobs(records).list_newest(10)] == [job.id]
+
+
+async def test_a_job_under_way_makes_the_look_late_and_does_not_drop_it(
+    own: Settings, records: Records
+) -> None:
+    schedule = Schedule(own, records)
+    await schedule.ask(at(9))
+    running = await Jobs(records).request(JobRequest(source="sample"), "somebody")
+    assert not await schedule.ask(at(12, 1))
+    await Jobs(records).cancel(running.id, "somebody")
+    assert await schedule.ask(at(12, 40))
+    newest, *_ = await Jobs(records).list_newest(10)
+    assert newest.requested_by == "schedule"
