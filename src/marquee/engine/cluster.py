@@ -16,11 +16,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import msgspec
 from elastic_transport import JsonSerializer, TlsError
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
-from elasticsearch.exceptions import (
-    ConnectionTimeout,
-    SerializationError,
-    UnsupportedProductError,
-)
+from elasticsearch.exceptions import ConnectionTimeout, SerializationError, UnsupportedProductError
 
 from marquee.errors import (
     EngineConflictError,
