@@ -184,9 +184,7 @@ def test_a_bad_source_changes_nothing(own_environ: dict[str, str], folder: Path)
     )
     (folder / "title.ratings.tsv").unlink()
     assert "title.ratings" in error_line(run(own_environ, "reindex", "--data", str(folder), code=1))
-    after = json.loads(run(own_environ, "status", "--json").stdout)
-    assert {**after, "last_job": None} == {**before, "last_job": None}
-    assert after["last_job"]["state"] == "failed"
+    assert json.loads(run(own_environ, "status", "--json").stdout) == before, "no job was made of it"
 
 
 def test_a_taken_port_is_said_at_once(environ: dict[str, str]) -> None:

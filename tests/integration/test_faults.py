@@ -142,6 +142,7 @@ async def test_a_kill_at_a_step_leaves_one_whole_set_and_the_next_run_succeeds(
     jobs: Jobs, folder: Path, start_worker: StartWorker, point: str, own: Settings, cluster: Cluster
 ) -> None:
     whom = Random(point).choice(["rebuild", "worker", "both"])
+    write_files(folder, "Jake Gyllenhaal", "Somebody Old")
     await reindex(own, cluster, open_source(folder), SILENT)
     write_files(folder, "Jake Gyllenhaal", "Somebody New")
     victim = start_worker(PYTHONPATH=str(FAULTS), FAULT_AT=point, FAULT_KILL=whom)

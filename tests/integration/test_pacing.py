@@ -47,7 +47,7 @@ async def test_searches_make_it_busy_and_their_end_ends_it(
     monkeypatch.setattr(pacing, "BUSY_QUERIES_S", 50.0)
     await generations.create(cluster, own.index_prefix, GENERATION, shards=1)
     index = generations.index_name(own.index_prefix, "actors", GENERATION)
-    pace = Pace(cluster)
+    pace = Pace(cluster, own.index_prefix)
     assert not await pace.is_busy(), "nothing to compare with"
     await ask_for(cluster, index, 0.5)
     assert await pace.is_busy()
@@ -57,7 +57,7 @@ async def test_searches_make_it_busy_and_their_end_ends_it(
 
 async def test_an_engine_that_cannot_tell_is_not_busy() -> None:
     async with Cluster(Endpoint(urls=("http://127.0.0.1:1",))) as away:
-        pace = Pace(away)
+        pace = Pace(away, "marquee")
         assert not await pace.is_busy()
         assert not await pace.is_busy()
 
@@ -88,7 +88,9 @@ async def test_a_busy_load_goes_in_pieces_one_at_a_time_and_loses_nothing(
     await generations.create(cluster, own.index_prefix, GENERATION, shards=1)
     alias = generations.loading_alias(own.index_prefix, "actors", GENERATION)
     chunks, heard = [(body(*"abcdefghijklmnop"), 16)], list[int]()
-    total = await loading.load(cluster, alias, iter(chunks), heard.append, pace=Pace(cluster))
+    total = await loading.load(
+        cluster, alias, iter(chunks), heard.append, pace=Pace(cluster, own.index_prefix)
+    )
     assert (total, sizes, heard, most) == (16, [7, 7, 2], [7, 7, 2], 1)
     index = generations.index_name(own.index_prefix, "actors", GENERATION)
     await cluster.request("POST", f"/{index}/_refresh")

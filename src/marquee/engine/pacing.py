@@ -26,8 +26,8 @@ REST, SEARCH_REST = 2.0, 1.0
 class Pace:
     """Whether somebody searches, and turns for who gives way then."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, prefix: str) -> None:
+        self._cluster, self._prefix = cluster, prefix
         self._turn = asyncio.Lock()
         self._looked_at = float("-inf")
         self._queries = 0
@@ -45,7 +45,9 @@ class Pace:
         is_first, self._looked_at = self._looked_at == float("-inf"), now
         with contextlib.suppress(EngineError):
             stats = await self._cluster.request(
-                "GET", "/_stats/search", params={"filter_path": "_all.total.search.query_total"}
+                "GET",
+                f"/{self._prefix}-*/_stats/search",
+                params={"filter_path": "_all.total.search.query_total"},
             )
             total = int(stats["_all"]["total"]["search"]["query_total"])
             # A drop is a deleted index, whose queries are forgotten with it.

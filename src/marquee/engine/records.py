@@ -7,6 +7,7 @@ once one is told.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
 from datetime import UTC, datetime
@@ -17,10 +18,12 @@ import msgspec
 
 from marquee.engine.cluster import Cluster
 from marquee.engine.mappings import OPERATIONS_VERSION, read_mapping
-from marquee.errors import EngineConflictError, EngineNotReadyError
+from marquee.errors import EngineConflictError, EngineNotReadyError, EngineUnavailableError
 
 # Small reads and writes: an engine that needs longer is in trouble, and the heartbeat must go on.
 RECORD_TIMEOUT_S = 5.0
+# An index that another process has just created, or whose node was just lost, cannot be read for a moment.
+READ_ATTEMPTS, READ_PAUSE_S = 3, 0.3
 
 
 Marker = Literal["fence", "switch"]
@@ -70,10 +73,16 @@ class Records:
 
     async def get(self, record_id: str) -> Record | None:
         """Return a record as it is now, None where there is none."""
-        try:
-            found = await self.cluster.get(self._alias, record_id, timeout_s=RECORD_TIMEOUT_S)
-        except EngineNotReadyError:  # nothing was ever written
-            return None
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                found = await self.cluster.get(self._alias, record_id, timeout_s=RECORD_TIMEOUT_S)
+                break
+            except EngineNotReadyError:  # nothing was ever written
+                return None
+            except EngineUnavailableError:
+                if attempt == READ_ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(READ_PAUSE_S)
         if found is None:
             return None
         return Record(record_id, found["_source"]["body"], Version(found["_seq_no"], found["_primary_term"]))

@@ -74,7 +74,7 @@ async def try_canaries(
     old = None
     if live is not None and live.readable:
         old = _Asked(cluster, settings.index_prefix, live.id)
-    pace = pace or Pace(cluster)
+    pace = pace or Pace(cluster, settings.index_prefix)
     return (*checks, *await _ask(new, old, settings.gate_min_canaries, progress, pace))
 
 

@@ -25,6 +25,9 @@ COUNTED: tuple[Kind, ...] = ("actors", "titles")
 
 _FACT = re.compile(r"(?P<id>(?:nm|tt)[0-9]{7,10})\t(?P<name>[^\t]*\S[^\t]*)")
 
+FEW = 10
+"""Fewer documents or rows than these never refuse a comparison: of a catalogue of twenty people one is 5 %."""
+
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was looked at."""
@@ -151,7 +154,7 @@ def _check_counts(settings: Settings, meta: BuildMeta, live: BuildMeta) -> Itera
             change = max(0.0, change)
             yield Check(
                 name=f"{name} of {kind}",
-                passed=change <= limit,
+                passed=change <= limit or abs(count - before) < FEW,
                 detail=f"{figures}, {change:.1%} {word}; at most {limit:.1%} may be",
                 value=change,
                 limit=limit,
@@ -166,7 +169,7 @@ def _check_files(settings: Settings, quality: Quality, live: Quality) -> Iterato
         drop = max(0.0, _fall(rows_before, rows))
         yield Check(
             name=f"rows of {table}",
-            passed=drop <= limit,
+            passed=drop <= limit or rows_before - rows < FEW,
             detail=(
                 f"{file.file}: {rows:,} usable rows where the live generation had {rows_before:,}, "
                 f"{drop:.1%} fewer; at most {limit:.1%} may be"
@@ -178,14 +181,15 @@ def _check_files(settings: Settings, quality: Quality, live: Quality) -> Iterato
 
 def _check_orphans(settings: Settings, quality: Quality, live: Quality) -> Iterator[Check]:
     limit = settings.gate_max_orphan_rise
-    before = _orphan_shares(live)
-    for what, share in _orphan_shares(quality).items():
-        rise = share - before[what]
+    befores = _count_orphans(live)
+    for what, (orphans, rows) in _count_orphans(quality).items():
+        share, before = _share(orphans, rows), _share(*befores[what])
+        rise = share - before
         yield Check(
             name=f"orphans of {what}",
-            passed=rise <= limit,
+            passed=rise <= limit or rise * rows < FEW,
             detail=(
-                f"{share:.1%} of {what} point at an unknown person or title, {before[what]:.1%} of the live "
+                f"{share:.1%} of {what} point at an unknown person or title, {before:.1%} of the live "
                 f"ones; at most {limit:.1%} of all may be added"
             ),
             value=rise,
@@ -195,6 +199,7 @@ def _check_orphans(settings: Settings, quality: Quality, live: Quality) -> Itera
 
 def _check_fill(settings: Settings, meta: BuildMeta, live: BuildMeta) -> Iterator[Check]:
     limit = settings.gate_max_fill_drop
+    counts: dict[str, int] = {**live.counts}
     for kind, shares in meta.fill.items():
         for field, share in shares.items():
             before = live.fill.get(kind, {}).get(field)
@@ -204,7 +209,7 @@ def _check_fill(settings: Settings, meta: BuildMeta, live: BuildMeta) -> Iterato
             fall = max(0.0, _fall(before, share))
             yield Check(
                 name=f"fill of {kind}.{field}",
-                passed=fall <= limit,
+                passed=fall <= limit or (before - share) * counts.get(kind, 0) < FEW,
                 detail=(
                     f"{share:.1%} of {kind} have {field}, {before:.1%} of the live ones, {fall:.1%} fewer; "
                     f"at most {limit:.1%} may be"
@@ -220,13 +225,13 @@ def _files(quality: Quality) -> list[tuple[str, FileQuality]]:
     return list(zip(names, files, strict=True))
 
 
-def _orphan_shares(quality: Quality) -> dict[str, float]:
-    """Return the share of what points at nobody and nothing, of all that points at all."""
-    shares = {
-        table.name: _share(sum(file.orphans.values()), file.kept)
+def _count_orphans(quality: Quality) -> dict[str, tuple[int, int]]:
+    """Return how much points at nobody and nothing, and how much points at all."""
+    counts = {
+        table.name: (sum(file.orphans.values()), file.kept)
         for table, file in ((PRINCIPALS, quality.principals), (RATINGS, quality.ratings))
     }
-    return shares | {"known-for titles": _share(quality.known_for_unresolved, quality.known_for)}
+    return counts | {"known-for titles": (quality.known_for_unresolved, quality.known_for)}
 
 
 def _share(part: float, whole: float) -> float:

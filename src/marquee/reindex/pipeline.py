@@ -82,7 +82,7 @@ class Rebuild:
         self._settings, self._records, self._cluster = settings, records, records.cluster
         self._fence, self._request, self._by, self._job = fence, request, by, job
         self._progress, self._on_created = progress, on_created
-        self._pace = Pace(self._cluster)
+        self._pace = Pace(self._cluster, records.prefix)
 
     async def run(self, source: Source) -> Outcome:
         """Build a generation, judge it, make it live; nothing is built where the live one is the same.

@@ -30,7 +30,7 @@ async def warm(cluster: Cluster, prefix: str, generation: str, pace: Pace | None
     Ends after WITHIN_S. An engine that fails is no error here: who calls has better questions.
     """
     asked = 0
-    pace = pace or Pace(cluster)
+    pace = pace or Pace(cluster, prefix)
     try:
         async with asyncio.timeout(WITHIN_S):
             for person in await _find_popular(cluster, index_name(prefix, "actors", generation)):
