@@ -26,7 +26,7 @@ COUNTED: tuple[Kind, ...] = ("actors", "titles")
 _FACT = re.compile(r"(?P<id>(?:nm|tt)[0-9]{7,10})\t(?P<name>[^\t]*\S[^\t]*)")
 
 FEW = 10
-"""Fewer documents or rows than these never refuse a comparison: of a catalogue of twenty people one is 5 %."""
+"""Fewer documents or rows than these never refuse a comparison: of twenty people one is 5 %."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +199,7 @@ def _check_orphans(settings: Settings, quality: Quality, live: Quality) -> Itera
 
 def _check_fill(settings: Settings, meta: BuildMeta, live: BuildMeta) -> Iterator[Check]:
     limit = settings.gate_max_fill_drop
-    counts: dict[str, int] = {**live.counts}
+    counts: dict[str, int] = dict(live.counts.items())
     for kind, shares in meta.fill.items():
         for field, share in shares.items():
             before = live.fill.get(kind, {}).get(field)
