@@ -52,7 +52,7 @@ pytestmark = pytest.mark.anyio
 
 # A selection of benchmarks/crashes.py, which goes through all of them.
 POINTS = (
-    "reading title.principals", "after create", "index titles", "after complete", "before swap", "after swap",
+    "reading title.principals", "after create", "index titles", "before swap", "after swap",
 )  # fmt: skip
 
 
