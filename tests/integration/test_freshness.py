@@ -290,7 +290,8 @@ async def test_a_receiver_that_hangs_is_given_up(
 async def test_who_died_while_telling_is_stood_in_for(
     records: Records, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claimed = alerts.Incident(is_open=True, opened_at=NOW, is_told=False, claimed_at=NOW)
+    now = datetime.now(UTC)  # not the suite's beginning: a claim ends after five minutes
+    claimed = alerts.Incident(is_open=True, opened_at=now, is_told=False, claimed_at=now)
     await records.create("incident-stale", "incident", claimed)
     mine = Alerts(records, [receiver.url])
     await mine.look(make_stale())
