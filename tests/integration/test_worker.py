@@ -32,7 +32,7 @@ from tests.integration.test_reindex import write_files
 
 pytestmark = pytest.mark.anyio
 
-TTL_S = 2.0
+TTL_S = 3.0
 FAULTS = Path(__file__).parents[1] / "faults"
 
 
