@@ -9,14 +9,25 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def make(
-    day: int, *, live: bool = False, complete: bool = True, foreign: bool = False, set_aside: SetAside = ""
+    day: int,
+    *,
+    live: bool = False,
+    complete: bool = True,
+    foreign: bool = False,
+    aliased: bool = False,
+    set_aside: SetAside = "",
 ) -> Generation:
     meta = BuildMeta(
         source=SourceMeta(kind="folder", published_at=NOW, confirmed_at=NOW),
         location="/data", basis="x", attribution="", counts={}, marquee_version="0", set_aside=set_aside,
     )  # fmt: skip
     return Generation(
-        id=f"v1-202601{day:02}t000000", live=live, complete=complete, foreign=foreign, meta=meta
+        id=f"v1-202601{day:02}t000000",
+        live=live,
+        complete=complete,
+        foreign=foreign,
+        aliased=aliased or live,
+        meta=meta,
     )
 
 
@@ -31,8 +42,19 @@ def test_the_live_one_and_the_newest_to_go_back_to_are_kept() -> None:
 
 
 def test_after_a_rollback_the_newer_one_is_kept_as_well() -> None:
-    every = [make(5, set_aside="rolled back"), make(4, live=True), make(3)]
-    assert days(choose_surplus(every, keep=2)) == [3]
+    every = [make(5, set_aside="rolled back"), make(4, live=True), make(3), make(2)]
+    assert days(choose_surplus(every, keep=2)) == [2]
+    assert days(choose_surplus(every, keep=1)) == [3, 2], "it tells the schedule not to build the same again"
+
+
+def test_what_was_rolled_back_takes_no_place_of_what_one_may_go_back_to() -> None:
+    every = [make(5, live=True), make(4, set_aside="rolled back"), make(3)]
+    assert days(choose_surplus(every, keep=2)) == [4]
+
+
+def test_what_readers_reach_in_part_is_never_deleted() -> None:
+    assert choose_orphans([make(5, complete=False, aliased=True)]) == []
+    assert choose_surplus([make(6, live=True), make(5, aliased=True)], keep=1) == []
 
 
 def test_the_newest_refused_one_is_kept_for_inspection_and_costs_no_place() -> None:

@@ -21,7 +21,7 @@ from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.engine.generations import Generation
-from marquee.errors import EngineNotReadyError
+from marquee.errors import EngineNotReadyError, LeaseHeldError
 from marquee.settings import Settings
 
 # A rebuild that is under way is ended and left to the next start.
@@ -80,7 +80,14 @@ async def _ensure_data(
             assert live.meta is not None  # noqa: S101
             is_same = live.meta.location == str(wanted.folder)
         request = await request_for(cluster, settings, wanted, compare=is_same)
-        expect_success(await run_here(settings, endpoint, cluster, request, progress))
+        try:
+            expect_success(await run_here(settings, endpoint, cluster, request, progress))
+        except LeaseHeldError as error:
+            if live is None:
+                raise
+            # Left by a worker, perhaps by that of the last start: the one of this start goes on with it.
+            terminal.show_warning(f"{error}: the source named is not indexed now; serving {live.id}")
+            return live
         live = await generations.find_live(cluster, settings.index_prefix)
         if live is None:
             raise EngineNotReadyError("nothing is live: see `marquee generations` and `marquee jobs`")

@@ -74,6 +74,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     live: bool
     complete: bool
     """Whether its build ended; an incomplete one is never swapped in."""
+    aliased: bool = False
+    """Whether readers reach any of its indexes: never deleted then, whatever else is odd about it."""
     foreign: bool = False
     """Whether another release wrote what is recorded of it: neither used nor deleted by this one."""
     kinds: tuple[Kind, ...] = KINDS
@@ -195,6 +197,13 @@ async def write_meta(cluster: Cluster, prefix: str, generation: str, meta: Build
     await cluster.request("PUT", path, body={"_meta": recorded})
 
 
+async def update_meta(cluster: Cluster, prefix: str, generation: str, **changes: Any) -> None:
+    """Change some of what stands recorded of a generation, leaving what others changed meanwhile."""
+    meta = await read_meta(cluster, prefix, generation)
+    if meta is not None:
+        await write_meta(cluster, prefix, generation, msgspec.structs.replace(meta, **changes))
+
+
 async def list_generations(
     cluster: Cluster, prefix: str, timeout_s: float = ADMIN_TIMEOUT_S
 ) -> list[Generation]:
@@ -235,6 +244,7 @@ def _describe(prefix: str, generation: str, kinds: set[Kind], indexes: dict[str,
         id=generation,
         live=all(alias(prefix, kind) in index(kind).get("aliases", {}) for kind in KINDS),
         complete=meta is not None and kinds == set(KINDS),
+        aliased=any(alias(prefix, kind) in index(kind).get("aliases", {}) for kind in KINDS),
         foreign=has_meta and meta is None,
         kinds=tuple(sorted(kinds)),
         meta=meta,

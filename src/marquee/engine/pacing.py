@@ -43,14 +43,14 @@ class Pace:
         if elapsed_s < LOOK_EVERY_S:
             return self._is_busy
         is_first, self._looked_at = self._looked_at == float("-inf"), now
-        with contextlib.suppress(EngineError):
+        with contextlib.suppress(EngineError, KeyError):
             stats = await self._cluster.request(
                 "GET",
                 f"/{self._prefix}-*/_stats/search",
                 params={"filter_path": "_all.total.search.query_total"},
             )
             total = int(stats["_all"]["total"]["search"]["query_total"])
-            # A drop is a deleted index, whose queries are forgotten with it.
+            # No shard that answers, no figures. A drop is a deleted index, its queries forgotten with it.
             if not is_first and total >= self._queries:
                 self._is_busy = (total - self._queries) / elapsed_s >= BUSY_QUERIES_S
             self._queries = total

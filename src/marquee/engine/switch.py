@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from marquee.engine import markers
@@ -9,12 +10,26 @@ from marquee.engine.cluster import ADMIN_TIMEOUT_S
 from marquee.engine.generations import Generation, alias, index_name, list_indexes, parse_index_name
 from marquee.engine.mappings import KINDS
 from marquee.engine.records import Marker, Records
-from marquee.errors import ConflictError, EngineConflictError, LeaseLostError
+from marquee.errors import ConflictError, EngineConflictError, EngineUnavailableError, LeaseLostError
+
+# Each lost race means that somebody else got on; more are another trouble.
+MAX_RACES = 20
 
 
 async def read_switch(records: Records) -> str:
     """Return the marker to read before deciding who is to be live: `swap` and `delete` want it back."""
     return await markers.read_marker(records, "switch")
+
+
+async def renew(records: Records) -> None:
+    """Make what was decided before this moment void: every `swap` and `delete` wants a later look."""
+    for _ in range(MAX_RACES):
+        with contextlib.suppress(EngineConflictError):  # somebody has just moved it: once more
+            await markers.update(
+                records, {"switch": await read_switch(records)}, [], {"switch": markers.new_value()}
+            )
+            return
+    raise EngineUnavailableError("the switch changes faster than it can be read")
 
 
 async def swap(records: Records, generation: str, *, switch: str, fence: str | None = None) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from marquee.engine import generations, switch
-from marquee.engine.generations import BuildMeta, Generation, SetAside
+from marquee.engine.generations import Generation, SetAside
 from marquee.engine.records import Records
-from marquee.errors import ConflictError, EngineNotReadyError, NotFoundError
+from marquee.errors import ConflictError, EngineError, EngineNotReadyError, NotFoundError
 from marquee.reindex import audit
 from marquee.reindex.warming import warm
+
+_log = logging.getLogger("marquee.reindex")
 
 
 class Activation(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,20 +68,34 @@ async def _activate(
             await mark(records, live, set_aside="rolled back")
         try:
             await switch.swap(records, chosen.id, switch=marker)
-        except EngineNotReadyError as error:
-            raise ConflictError(f"{chosen.id} was deleted at the same moment") from error
-        await mark(records, chosen, set_aside="", swapped_at=datetime.now(UTC))
+        except BaseException as error:
+            if live is not None and is_back:
+                await asyncio.shield(_unmark(records, live))
+            if isinstance(error, EngineNotReadyError):
+                raise ConflictError(f"{chosen.id} was deleted at the same moment") from error
+            raise
+        try:
+            await mark(records, chosen, set_aside="", swapped_at=datetime.now(UTC))
+        except EngineError as error:  # it is live, which is what was asked for
+            _log.warning("%s is live; that could not be recorded of it: %s", chosen.id, error)
     return Activation(generation=chosen.id, previous=live.id if live else None)
+
+
+async def _unmark(records: Records, live: Generation) -> None:
+    """Take a mark back whose swap did not happen."""
+    with contextlib.suppress(EngineError):
+        if await generations.resolve(records.cluster, records.prefix) == live.id:
+            await mark(records, live, set_aside=live.set_aside)
 
 
 async def mark(
     records: Records, generation: Generation, *, set_aside: SetAside, swapped_at: datetime | None = None
 ) -> None:
     """Record what became of a complete generation."""
-    meta: BuildMeta | None = generation.meta
-    if meta is not None:
-        changed = msgspec.structs.replace(meta, set_aside=set_aside, swapped_at=swapped_at or meta.swapped_at)
-        await generations.write_meta(records.cluster, records.prefix, generation.id, changed)
+    changes: dict[str, Any] = {"set_aside": set_aside}
+    if swapped_at is not None:
+        changes["swapped_at"] = swapped_at
+    await generations.update_meta(records.cluster, records.prefix, generation.id, **changes)
 
 
 def _find(every: list[Generation], generation: str) -> Generation:
@@ -103,5 +123,7 @@ def _check(generation: Generation, force: bool) -> None:
         )
     if generation.live:
         raise ConflictError(f"{generation.id} is live already")
+    if generation.set_aside == "unjudged":
+        raise ConflictError(f"{generation.id} was not judged by the gate yet")
     if generation.set_aside == "refused" and not force:
         raise ConflictError(f"{generation.id} was refused by the gate; force is needed, with a reason")

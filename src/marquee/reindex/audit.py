@@ -4,6 +4,7 @@ once their action has ended, and never deleted."""
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,10 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from marquee.engine.records import Records
+from marquee.engine.records import Records, Version
 from marquee.errors import EngineError
 
 KIND = "audit"
+_log = logging.getLogger("marquee.reindex")
 Action = Literal[
     "swap", "forced gate", "rollback", "activate", "pin", "unpin", "delete", "cancel", "cache clear"
 ]
@@ -48,24 +50,30 @@ async def record(
 ) -> AsyncIterator[None]:
     """Record an action around what does it: before it begins, so that no crash hides it, and how it ended.
 
-    Raises:
-        EngineError: it cannot be recorded; then it is not begun.
+    What cannot be recorded is logged, and done all the same: on a full disk Elasticsearch takes no records,
+    and nothing but a deletion makes room.
     """
     entry = Entry(at=datetime.now(UTC), action=action, by=by, generation=generation, reason=reason, job=job)
     entry_id = f"audit-{uuid.uuid4().hex}"
-    version = await records.create(entry_id, KIND, entry, entry.at)
+    version: Version | None = None
+    try:
+        version = await records.create(entry_id, KIND, entry, entry.at)
+    except EngineError as error:
+        _log.error("not in the audit log (%s): %s", error, msgspec.json.encode(entry).decode())
     try:
         yield
     except BaseException as error:
         ended = msgspec.structs.replace(entry, outcome=f"failed: {error or type(error).__name__}")
-        with contextlib.suppress(EngineError):
-            await records.replace(entry_id, KIND, ended, version, entry.at)
+        await _end(records, entry_id, ended, version)
         raise
-    # What was done is done: an engine that went away since then must not make a failure of it.
-    with contextlib.suppress(EngineError):
-        await records.replace(
-            entry_id, KIND, msgspec.structs.replace(entry, outcome="done"), version, entry.at
-        )
+    await _end(records, entry_id, msgspec.structs.replace(entry, outcome="done"), version)
+
+
+async def _end(records: Records, entry_id: str, ended: Entry, version: Version | None) -> None:
+    """Record how it ended. What was done is done: an engine that went away must not make a failure of it."""
+    if version is not None:
+        with contextlib.suppress(EngineError):
+            await records.replace(entry_id, KIND, ended, version, ended.at)
 
 
 async def list_entries(records: Records, limit: int) -> list[Entry]:

@@ -68,7 +68,8 @@ class Jobs:
         job = _make(request, by, "")
         active = await self.find_active()
         # What somebody at a command line ran is over when its lease has run out.
-        over = active if active and (active.has_ended or not active.is_resumable) else None
+        is_over = active and (active.has_ended or not active.is_resumable or active.cancel_requested_by)
+        over = active if is_over else None
         held = await lease.take_when_free(
             self.records,
             holder,
@@ -178,9 +179,11 @@ class Jobs:
             if found is None:
                 raise LeaseLostError(f"job {job.id} is gone")
             now, record = found
+            job = msgspec.structs.replace(job, cancel_requested_by=now.cancel_requested_by)
+            if now == job:  # written already: the answer was lost
+                return job
             if not is_ours(now):
                 raise LeaseLostError(f"job {job.id} is no longer this process's: it is {now.state}")
-            job = msgspec.structs.replace(job, cancel_requested_by=now.cancel_requested_by)
             with contextlib.suppress(EngineConflictError):
                 await self.records.replace(record.id, KIND, job, record.version, job.requested_at)
                 return job

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from marquee.engine import generations
+from marquee.engine import generations, switch
 from marquee.engine.records import Records
 from marquee.errors import ConflictError, NotFoundError
 from marquee.reindex import audit
@@ -47,6 +47,8 @@ async def pin(records: Records, generation: str | None, by: str, reason: str = "
     made = Pin(generation=found.id, by=by, at=datetime.now(UTC), reason=reason)
     async with audit.record(records, "pin", by, generation=found.id, reason=reason):
         await records.put(RECORD_ID, "pin", made, made.at)
+        # A swap or a clean-up that looked for a pin before this one is refused by the engine.
+        await switch.renew(records)
     return made
 
 

@@ -237,12 +237,19 @@ class Rebuild:
         try:
             await self._swap(generation, live, marker)
         except ConflictError as error:
+            if (held := await read_pin(self._records)) is not None:  # since it was looked for
+                await self._write(generation, msgspec.structs.replace(meta, set_aside="held"))
+                return msgspec.structs.replace(
+                    outcome, note=f"not made live: {held.generation} is pinned by {held.by}"
+                )
             await self._write(generation, msgspec.structs.replace(meta, set_aside="rolled back"))
             raise ConflictError(
                 f"{generation} was built and not made live: {error}. It is kept: "
                 f"`marquee rollback {generation}` makes it live"
             ) from error
-        await self._write(generation, msgspec.structs.replace(meta, swapped_at=datetime.now(UTC)))
+        await generations.update_meta(
+            self._cluster, self._records.prefix, generation, swapped_at=datetime.now(UTC)
+        )
         await self._clean_up({live.id} if live else set())
         return msgspec.structs.replace(outcome, swapped=True)
 
@@ -285,9 +292,9 @@ class Rebuild:
 
     async def _confirm(self, live: Generation, source: Source) -> None:
         """Note that what is live still is what the source publishes: its data are as old as that."""
-        meta = live.meta
+        # As it stands now: hashing the files took a while, and somebody may have rolled it back meanwhile.
+        meta = await generations.read_meta(self._cluster, self._records.prefix, live.id)
         if meta is None or meta.source.confirmed_at >= source.confirmed_at:
             return
         confirmed = msgspec.structs.replace(meta.source, confirmed_at=source.confirmed_at)
-        changed = msgspec.structs.replace(meta, source=confirmed)
-        await generations.write_meta(self._cluster, self._records.prefix, live.id, changed)
+        await generations.update_meta(self._cluster, self._records.prefix, live.id, source=confirmed)

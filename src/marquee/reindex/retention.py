@@ -20,7 +20,10 @@ def choose_orphans(every: Sequence[Generation]) -> list[Generation]:
     return [
         each
         for each in every
-        if not each.live and not each.foreign and (not each.complete or each.set_aside == "unjudged")
+        if not each.live
+        and not each.aliased
+        and not each.foreign
+        and (not each.complete or each.set_aside == "unjudged")
     ]
 
 
@@ -33,11 +36,16 @@ def choose_surplus(every: Sequence[Generation], keep: int, spared: Collection[st
     Args:
         every: newest first.
     """
-    others = [each for each in every if each.complete and not each.live]
-    usable = [each for each in others if each.set_aside not in ("refused", "held")]
+    others = [each for each in every if each.complete and not each.live and not each.aliased]
+    live = next((each for each in every if each.live), None)
+    # What was left by a rollback takes no place of what may be gone back to. Newer than the live one it tells
+    # the schedule not to build the same again.
+    rolled_back = [each for each in others if each.set_aside == "rolled back"]
+    newer = [each for each in rolled_back if live is None or each.built_at > live.built_at]
+    usable = [each for each in others if each.set_aside == ""]
+    usable += [each for each in rolled_back if each not in newer]
     unused = [each for each in others if each.set_aside in ("refused", "held")]
-    has_live = any(each.live for each in every)
-    kept = {each.id for each in (*usable[: keep - has_live], *unused[:1])}
+    kept = {each.id for each in (*newer, *usable[: keep - (live is not None)], *unused[:1])}
     return [each for each in others if each.id not in kept and each.id not in spared]
 
 

@@ -79,6 +79,7 @@ class Supervision:
             EngineError: the engine was away for so long that the end could not be written down. The lease
                 runs out then, and the next worker finds the job.
         """
+        self._job = job
         keeping = asyncio.create_task(self._lease.keep())
         try:
             self._job = await self._jobs.begin(job, self._worker)

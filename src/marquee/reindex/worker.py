@@ -151,8 +151,8 @@ def _why_not(job: Job) -> str | None:
     """Return why a job is not to be run (again), None if it is."""
     if job.cancel_requested_by:
         return f"cancelled by {job.cancel_requested_by}"
-    if job.state == "running" and not job.is_resumable:
-        return f"the process that ran it ({job.worker}) died"
+    if not job.is_resumable:
+        return f"the process that ran it ({job.worker or 'it had not begun'}) died"
     if job.attempt >= MAX_ATTEMPTS:
         return f"its workers died {job.attempt} times, the last one {job.worker}"
     return None
