@@ -187,8 +187,12 @@ def test_a_malformed_schedule_is_said_at_the_start(environ: dict[str, str], comm
     assert "MARQUEE_SCHEDULE='every day' cannot be used" in told
 
 
-def test_an_unusable_alert_address_is_said_without_its_secret(environ: dict[str, str]) -> None:
-    done = run({**environ, "MARQUEE_ALERT_URLS": "nonsense://user:hunter2@host"}, "worker", code=2)
+@pytest.mark.parametrize("command", [["worker"], ["up", "--port", "0"]])
+def test_an_unusable_alert_address_is_said_without_its_secret(
+    environ: dict[str, str], folder: Path, command: list[str]
+) -> None:
+    run(environ, "reindex", "--data", str(folder))
+    done = run({**environ, "MARQUEE_ALERT_URLS": "nonsense://user:hunter2@host"}, *command, code=2)
     assert "MARQUEE_ALERT_URLS" in error_line(done)
     assert "hunter2" not in done.stdout + done.stderr
 

@@ -12,18 +12,21 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
+from marquee.catalog.download import fetch_set
 from marquee.catalog.sources import open_source
 from marquee.engine import generations, loading
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.generations import index_name
-from marquee.errors import LoadError
+from marquee.errors import LoadError, SourceUnavailableError
 from marquee.progress import SILENT
-from marquee.reindex.job import JobRequest
+from marquee.reindex.job import JobRequest, end
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
+from tests.conftest import run_service
 from tests.imdb_server import NAMES, say
 from tests.imdb_server import Source as Server
 from tests.integration.test_freshness import Receiver
@@ -167,3 +170,26 @@ async def _was_struck(jobs: Jobs, job_id: str, victim: subprocess.Popen[bytes]) 
 def test_a_rebuild_without_an_order_ends() -> None:
     command = [sys.executable, "-m", "marquee.reindex.process"]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=30).returncode == 1
+
+
+async def test_no_error_tells_the_password_of_a_mirror(own: Settings) -> None:
+    server = Server()
+    server.faults[NAMES] = [say(404)] * 99
+    try:
+        with pytest.raises(SourceUnavailableError) as told:
+            await fetch_set(server.url.replace("//", "//user:hunter2@"), own.home / "imdb")
+    finally:
+        server.close()
+    assert NAMES in str(told.value)
+    assert "hunter2" not in str(told.value)
+
+
+async def test_the_open_status_does_not_tell_why_a_job_ended(
+    own: Settings, endpoint: Endpoint, jobs: Jobs
+) -> None:
+    job = await jobs.begin(await jobs.request(JobRequest(source="sample"), "tester"), "me")
+    await jobs.write(end(job, "failed", "/secret/path is not a folder"))
+    with run_service(own, endpoint) as url:
+        answer = (await asyncio.to_thread(httpx.get, f"{url}/v1/status")).text
+    assert job.id in answer
+    assert "/secret/path" not in answer

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get
 
 from marquee.api.operation import query_pairs
 from marquee.api.responses import PROBLEMS, data_of
 from marquee.engine.cluster import Cluster
-from marquee.reindex.status import Status, read_status
+from marquee.reindex.status import JobSummary, Status, read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import IdRequest, parse
 from marquee.settings import Settings
@@ -45,4 +46,13 @@ async def ready(lookup: Lookup) -> Response[dict[str, str]]:
 async def status(request: Request[Any, Any, Any], cluster: Cluster, settings: Settings) -> Response[Any]:
     """Describe the live generation and the engine."""
     parse(IdRequest, query_pairs(request))
-    return Response(await read_status(cluster, settings.index_prefix), headers=NO_STORE)
+    found = await read_status(cluster, settings.index_prefix)
+    # Anybody may read this: why a job ended names paths and people, and is told to administrators.
+    shown = msgspec.structs.replace(
+        found, last_job=_hide_reason(found.last_job), last_result=_hide_reason(found.last_result)
+    )
+    return Response(shown, headers=NO_STORE)
+
+
+def _hide_reason(job: JobSummary | None) -> JobSummary | None:
+    return msgspec.structs.replace(job, reason="") if job else None

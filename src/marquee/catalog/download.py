@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import shutil
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -150,6 +151,8 @@ class _Fetch:
     ) -> None:
         self._client, self._table, self._progress = client, table, progress
         self._url = f"{base_url.rstrip('/')}/{table.name}.tsv.gz"
+        # Errors go to jobs, alerts and logs; a mirror's address may hold a password.
+        self._shown = re.sub(r"//[^/@]*@", "//", self._url)
         self._path = partial / f"{table.name}.tsv.gz"
         self._part = partial / f"{table.name}.part"
         self._known = previous.files.get(table.name) if previous else None
@@ -166,7 +169,7 @@ class _Fetch:
                 reason = str(error) or type(error).__name__
                 if attempt == MAX_ATTEMPTS:
                     raise SourceUnavailableError(
-                        f"{self._url} could not be fetched in {attempt} attempts, the last: {reason}"
+                        f"{self._shown} could not be fetched in {attempt} attempts, the last: {reason}"
                     ) from error
                 asked_s = getattr(error, "retry_after_s", None)
             except SourceError:
@@ -229,7 +232,7 @@ class _Fetch:
             raise _Retriable(reason)
         if status in (408, 425, 429) or status >= 500:
             raise _Retriable(reason, _read_retry_after(response))
-        raise SourceUnavailableError(f"{self._url}: {reason}")
+        raise SourceUnavailableError(f"{self._shown}: {reason}")
 
     def _continues(self, response: httpx.Response, offset: int) -> bool:
         """Say whether a 206 goes on where we stopped, in the same state of the file."""

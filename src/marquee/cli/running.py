@@ -99,12 +99,13 @@ def _run_worker(settings: Settings, endpoint: Endpoint) -> Iterator[None]:
     """Run a worker beside what is done here, in a thread with an event loop of its own."""
     from marquee.reindex.worker import Worker
 
+    worker = Worker(settings, endpoint)  # what of the settings it cannot use ends the start, not a thread
     loop = asyncio.new_event_loop()
     working: asyncio.Task[None] | None = None
 
     async def work() -> None:
         nonlocal working
-        working = asyncio.create_task(Worker(settings, endpoint).run())
+        working = asyncio.create_task(worker.run())
         with contextlib.suppress(asyncio.CancelledError):
             await working
 
@@ -147,7 +148,7 @@ def worker_command() -> None:
         async def work() -> None:
             worker = Worker(settings, endpoint)
             terminal.show_worker(worker.name, worker.next_run_at)
-            # SIGTERM is how a worker ends; Ctrl-C still raises KeyboardInterrupt.
+            # A worker is told to end by SIGTERM or Ctrl-C: either way it has ended well.
             with contextlib.suppress(asyncio.CancelledError):
                 await worker.run()
 
