@@ -38,7 +38,7 @@ def environ_for(endpoint: Endpoint, prefix: str, home: Path, **settings: str) ->
 
 @contextlib.contextmanager
 def run_service(environ: dict[str, str]) -> Iterator[str]:
-    """Run `marquee serve`; yield its address once it is alive."""
+    """Run `marquee serve`; yield its address once it answers searches."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -48,7 +48,7 @@ def run_service(environ: dict[str, str]) -> Iterator[str]:
             until = time.monotonic() + START_TIMEOUT_S
             while True:
                 try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live").close()
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready").close()
                     break
                 except OSError:
                     assert time.monotonic() < until, "the service did not start"

@@ -14,16 +14,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
-import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -31,6 +27,7 @@ import aiohttp
 from rich.table import Table
 
 from benchmarks.error_model import misspell, slip, type_plainly
+from benchmarks.processes import run_service
 from benchmarks.query_set import surname_of
 from benchmarks.runner import OUT, print_header
 from marquee.engine.cluster import Cluster, Endpoint
@@ -47,7 +44,6 @@ SUGGESTIONS = 8
 MOST_WORDS = 12
 MAX_LETTERS = 200
 DEAR_REPETITIONS = 5
-START_TIMEOUT_S = 30
 Asked = Callable[[str], Awaitable[Any]]
 
 
@@ -119,36 +115,6 @@ def tutorial_suggest(key: str) -> dict[str, Any]:
     return {"query": {"match": {"name_key.prefix": {"query": key, "operator": "and"}}}, "size": 10}
 
 
-@asynccontextmanager
-async def serve(prefix: str) -> AsyncIterator[str]:
-    """Yield the address of a service process for an index prefix."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(  # noqa: ASYNC220
-        [Path(sys.executable).with_name("marquee"), "serve", "--port", str(port)],
-        env={**os.environ, "MARQUEE_INDEX_PREFIX": prefix},
-        stdout=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        async with aiohttp.ClientSession(url) as client:
-            deadline = time.monotonic() + START_TIMEOUT_S
-            while True:
-                try:
-                    async with client.get("/health/ready") as answer:
-                        if answer.status == 200:
-                            break
-                except aiohttp.ClientError:
-                    pass
-                if time.monotonic() > deadline:
-                    raise SystemExit("the service did not start")
-                await asyncio.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
 async def take_turns(questions: Sequence[str], sides: dict[str, Asked]) -> dict[str, list[float]]:
     """Put each question to each side in turn; return their milliseconds."""
     took: dict[str, list[float]] = {side: [] for side in sides}
@@ -196,12 +162,11 @@ async def measure(endpoint: Endpoint, prefix: str, count: int) -> None:
     headers = {}
     if endpoint.username:
         headers["Authorization"] = aiohttp.encode_basic_auth(endpoint.username, endpoint.password)
-    async with (
-        Timed(endpoint) as cluster,
-        aiohttp.ClientSession(endpoint.urls[0], headers=headers) as engine,
-        serve(prefix) as url,
-        aiohttp.ClientSession(url) as service,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(Timed(endpoint))
+        engine = await stack.enter_async_context(aiohttp.ClientSession(endpoint.urls[0], headers=headers))
+        url = stack.enter_context(run_service({**os.environ, "MARQUEE_INDEX_PREFIX": prefix}))
+        service = await stack.enter_async_context(aiohttp.ClientSession(url))
         people = (await cluster.request("GET", f"/{prefix}-actors/_count"))["count"]
         mix = Mix(await draw_names(cluster, prefix, count))
         kinds = {question: kind for kind, questions in mix.searches.items() for question in questions}

@@ -16,6 +16,7 @@ MarqueeError
 │   ├── SourceMissingError    a folder or file is not there
 │   ├── SourceUnavailableError  the server of the files does not give them
 │   └── SourceDamagedError    a file is truncated, has a wrong header, is not what it claims
+├── ReindexFailedError        a job ended otherwise than it should have
 ├── GateRefusedError          a build is whole, but not good enough to be swapped in
 ├── EngineError               Elasticsearch did not do what was asked
 │   ├── EngineUnavailableError    no answer, an answer that came too late, or an incomplete one
@@ -109,6 +110,10 @@ class SourceUnavailableError(SourceError):
 
 class SourceDamagedError(SourceError):
     """A file of the source is truncated, has a wrong header, or is not what it claims to be."""
+
+
+class ReindexFailedError(MarqueeError):
+    """A job ended otherwise than it should have; the text says why."""
 
 
 class GateRefusedError(MarqueeError):

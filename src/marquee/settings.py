@@ -146,13 +146,14 @@ def _parse(variable: str, name: str, text: str, kind: Any) -> Any:
 
 def _convert(name: str, shown: Any, raw: Any, kind: Any) -> Any:
     try:
-        return msgspec.convert(raw, kind, strict=False, dec_hook=_decode_path)
+        return msgspec.convert(raw, kind, strict=False, dec_hook=decode_path)
     except msgspec.ValidationError as error:
         reason = re.sub(r" - at `\$.*`$", "", str(error))
         raise SettingsError(f"{name}={shown!r} cannot be used: {reason}") from error
 
 
-def _decode_path(kind: Any, value: Any) -> Any:
+def decode_path(kind: Any, value: Any) -> Any:
+    """Read a path for msgspec, which knows none (a `dec_hook`)."""
     if kind is Path:
         return Path(value).expanduser()
     raise NotImplementedError(kind)

@@ -118,10 +118,7 @@ async def get_generation(request: AdminRequest, records: Records, generation: Ge
     """Return a generation, what its build found in the source, and what the gate said."""
     parse(IdRequest, query_pairs(request))
     wanted = check_slug("generation", generation)
-    every = await generations.list_generations(records.cluster, records.prefix)
-    found = next((each for each in every if each.id == wanted), None)
-    if found is None:
-        raise NotFoundError(f"there is no generation {wanted}")
+    found = generations.pick(await generations.list_generations(records.cluster, records.prefix), wanted)
     meta = found.meta
     answer = GenerationAnswer(
         **msgspec.structs.asdict(_summarise(found, await pin.read_pin(records))),

@@ -22,6 +22,7 @@ import msgspec
 from marquee.catalog.files import TABLES, Table, read_blocks
 from marquee.errors import SourceDamagedError, SourceError, SourceUnavailableError
 from marquee.progress import SILENT, Progress
+from marquee.settings import decode_path
 
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF_S = 1.0
@@ -63,7 +64,7 @@ def find_set(home: Path) -> FileSet | None:
     """Return the complete set that was fetched last, None where there is none."""
     folder = home / "current"
     try:
-        found = msgspec.json.decode((folder / _SET_FILE).read_bytes(), type=FileSet, dec_hook=_decode_path)
+        found = msgspec.json.decode((folder / _SET_FILE).read_bytes(), type=FileSet, dec_hook=decode_path)
         sizes = {name: (folder / f"{name}.tsv.gz").stat().st_size for name in found.files}
     except (OSError, msgspec.DecodeError):
         return None
@@ -279,9 +280,3 @@ def _read_retry_after(response: httpx.Response) -> float | None:
         except (TypeError, ValueError):
             return None
     return min(max(0.0, seconds), MAX_RETRY_AFTER_S)
-
-
-def _decode_path(kind: type, value: object) -> object:
-    if kind is Path:
-        return Path(str(value))
-    raise NotImplementedError(kind)

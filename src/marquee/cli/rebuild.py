@@ -7,15 +7,11 @@ from marquee.catalog.sources import Choice
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
-from marquee.errors import GateRefusedError, MarqueeError, SettingsError
+from marquee.errors import GateRefusedError, ReindexFailedError, SettingsError
 from marquee.reindex.identity import name_process, name_user
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
 from marquee.settings import Settings
-
-
-class ReindexFailedError(MarqueeError):
-    """A job ended otherwise than it should have; the text says why."""
 
 
 async def request_for(

@@ -74,12 +74,7 @@ async def _ensure_data(
             return live
         wanted = choice or Choice(kind="sample")
         # Who names another source here means it: it need not resemble what was live.
-        is_same = live is not None and live.meta is not None and live.meta.source.kind == wanted.kind
-        if is_same and wanted.kind == "folder":
-            assert live is not None  # noqa: S101  # is_same says so
-            assert live.meta is not None  # noqa: S101
-            is_same = live.meta.location == str(wanted.folder)
-        request = await request_for(cluster, settings, wanted, compare=is_same)
+        request = await request_for(cluster, settings, wanted, compare=_is_source_of(live, wanted))
         try:
             expect_success(await run_here(settings, endpoint, cluster, request, progress))
         except LeaseHeldError as error:
@@ -92,6 +87,13 @@ async def _ensure_data(
         if live is None:
             raise EngineNotReadyError("nothing is live: see `marquee generations` and `marquee jobs`")
         return live
+
+
+def _is_source_of(live: Generation | None, choice: Choice) -> bool:
+    meta = live.meta if live else None
+    if meta is None or meta.source.kind != choice.kind:
+        return False
+    return choice.kind != "folder" or meta.location == str(choice.folder)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ import msgspec
 
 from marquee.engine.cluster import ADMIN_TIMEOUT_S, SEARCH_TIMEOUT_S, Cluster
 from marquee.engine.mappings import KINDS, MAPPING_VERSION, READABLE_VERSIONS, Kind, read_mapping
-from marquee.errors import EngineConflictError, EngineNotReadyError, LoadError
+from marquee.errors import EngineConflictError, EngineNotReadyError, LoadError, NotFoundError
 
 _ID = r"v(?P<version>[1-9]\d{0,5})-(?P<built>\d{8}t\d{6})"
 
@@ -270,8 +271,20 @@ async def read_meta(cluster: Cluster, prefix: str, generation: str) -> BuildMeta
 
 async def find_live(cluster: Cluster, prefix: str, timeout_s: float = ADMIN_TIMEOUT_S) -> Generation | None:
     """Return the generation behind the aliases, None where there is none."""
-    every = await list_generations(cluster, prefix, timeout_s)
+    return pick_live(await list_generations(cluster, prefix, timeout_s))
+
+
+def pick_live(every: Sequence[Generation]) -> Generation | None:
+    """Return the generation behind the aliases, None where there is none."""
     return next((each for each in every if each.live), None)
+
+
+def pick(every: Sequence[Generation], generation: str) -> Generation:
+    """Return the generation of an id; raises NotFoundError where there is none."""
+    found = next((each for each in every if each.id == generation), None)
+    if found is None:
+        raise NotFoundError(f"there is no generation {generation}")
+    return found
 
 
 async def resolve(cluster: Cluster, prefix: str) -> str:

@@ -238,14 +238,14 @@ async def take_when_free(
 
 
 @contextlib.asynccontextmanager
-async def hold(records: Records, holder: str, ttl_s: float, job: str = "") -> AsyncIterator[Lease]:
+async def hold(records: Records, holder: str, ttl_s: float) -> AsyncIterator[Lease]:
     """Hold the lease for a while, with its heartbeat in this process.
 
     Raises:
         LeaseHeldError: somebody else holds it.
         LeaseLostError: it was taken over meanwhile.
     """
-    lease = await take_when_free(records, holder, ttl_s, job)
+    lease = await take_when_free(records, holder, ttl_s)
     beating = asyncio.create_task(lease.keep())
     try:
         yield lease

@@ -55,8 +55,8 @@ async def _activate(
 ) -> Activation:
     marker = await switch.read_switch(records)
     every = await generations.list_generations(records.cluster, records.prefix)
-    live = next((each for each in every if each.live), None)
-    chosen = _find(every, generation) if generation else _find_older(every, live)
+    live = generations.pick_live(every)
+    chosen = generations.pick(every, generation) if generation else _find_older(every, live)
     _check(chosen, force)
     is_back = live is not None and chosen.built_at < live.built_at
     await warm(records.cluster, records.prefix, chosen.id)
@@ -96,13 +96,6 @@ async def mark(
     if swapped_at is not None:
         changes["swapped_at"] = swapped_at
     await generations.update_meta(records.cluster, records.prefix, generation.id, **changes)
-
-
-def _find(every: list[Generation], generation: str) -> Generation:
-    found = next((each for each in every if each.id == generation), None)
-    if found is None:
-        raise NotFoundError(f"there is no generation {generation}")
-    return found
 
 
 def _find_older(every: list[Generation], live: Generation | None) -> Generation:

@@ -20,6 +20,7 @@ from marquee.engine.pacing import Pace
 from marquee.names import normalise
 from marquee.progress import Progress
 from marquee.reindex.gate import Check, read_facts
+from marquee.search.query import build_popular
 from marquee.search.rank import Ranked
 from marquee.search.request import SearchRequest
 from marquee.search.retrieval import Question, Retrieval
@@ -118,13 +119,7 @@ class _Asked:
     async def find_popular(self) -> list[Person]:
         """Return the most popular people, by popularity and id."""
         # Of those who share the least popularity, it is the index that decides who is among them.
-        body = {
-            "query": {"match_all": {}},
-            "sort": [{"popularity": "desc"}],
-            "size": CANARIES,
-            "_source": ["nconst", "name"],
-            "track_total_hits": False,
-        }
+        body = build_popular(CANARIES, ("nconst", "name"))
         index = generations.index_name(self._prefix, "actors", self._generation)
         (answer,) = await self._cluster.search_many([(index, body)], TIMEOUT_S)
         hits = sorted(answer["hits"]["hits"], key=lambda hit: (-hit["sort"][0], hit["_id"]))

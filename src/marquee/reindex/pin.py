@@ -39,9 +39,9 @@ async def pin(records: Records, generation: str | None, by: str, reason: str = "
         ConflictError: it is not complete.
     """
     every = await generations.list_generations(records.cluster, records.prefix)
-    found = next((each for each in every if (each.id == generation if generation else each.live)), None)
+    found = generations.pick(every, generation) if generation else generations.pick_live(every)
     if found is None:
-        raise NotFoundError(f"there is no generation {generation}" if generation else "no generation is live")
+        raise NotFoundError("no generation is live")
     if not found.complete:
         raise ConflictError(f"{found.id} is not complete: its build did not end")
     made = Pin(generation=found.id, by=by, at=datetime.now(UTC), reason=reason)

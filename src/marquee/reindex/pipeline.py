@@ -33,7 +33,7 @@ from marquee.reindex.gate import GateReport, check_build, explain_refusal, is_co
 from marquee.reindex.identity import name_process
 from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome, describe_known
-from marquee.reindex.pin import read_pin
+from marquee.reindex.pin import Pin, read_pin
 from marquee.reindex.provenance import describe_build, read_basis, write_quality
 from marquee.reindex.warming import warm
 from marquee.reindex.workspace import Workspace, remove_abandoned
@@ -101,7 +101,7 @@ class Rebuild:
         # Read before anything is decided: the swap happens only if nothing else was made live since.
         marker = await switch.read_switch(self._records)
         every = await generations.list_generations(self._cluster, self._records.prefix)
-        live = next((each for each in every if each.live), None)
+        live = generations.pick_live(every)
         basis = await asyncio.to_thread(read_basis, self._settings, source)
         must_build = self._request.force or self._request.dry_run
         known = None if must_build else await self._find_known(every, live, basis, source, marker)
@@ -113,14 +113,8 @@ class Rebuild:
         try:
             assembly = await assemble_rows(self._settings, source, workspace, self._progress)
             meta = describe_build(self._settings, source, basis, assembly, self._request.reason)
-            outcome = Outcome(
-                generation="",
-                built=True,
-                swapped=False,
-                counts=meta.shown_counts,
-                took_s=0.0,
-                note=source.note,
-            )
+            counts, note = meta.shown_counts, source.note
+            outcome = Outcome(generation="", built=True, swapped=False, counts=counts, took_s=0.0, note=note)
             if self._request.dry_run:
                 difference = await compare(
                     self._cluster, self._records.prefix, assembly, live, self._progress
@@ -227,21 +221,16 @@ class Rebuild:
                 pass
         outcome = msgspec.structs.replace(outcome, gate=report)
         if (held := await read_pin(self._records)) is not None:
-            await self._write(generation, msgspec.structs.replace(meta, set_aside="held"))
+            outcome = await self._hold_back(generation, outcome, meta, held)
             await self._clean_up(set())
-            return msgspec.structs.replace(
-                outcome, note=f"not made live: {held.generation} is pinned by {held.by}"
-            )
+            return outcome
         await self._write(generation, meta)
         await warm(self._cluster, self._records.prefix, generation, self._pace)
         try:
             await self._swap(generation, live, marker)
         except ConflictError as error:
             if (held := await read_pin(self._records)) is not None:  # since it was looked for
-                await self._write(generation, msgspec.structs.replace(meta, set_aside="held"))
-                return msgspec.structs.replace(
-                    outcome, note=f"not made live: {held.generation} is pinned by {held.by}"
-                )
+                return await self._hold_back(generation, outcome, meta, held)
             await self._write(generation, msgspec.structs.replace(meta, set_aside="rolled back"))
             raise ConflictError(
                 f"{generation} was built and not made live: {error}. It is kept: "
@@ -252,6 +241,12 @@ class Rebuild:
         )
         await self._clean_up({live.id} if live else set())
         return msgspec.structs.replace(outcome, swapped=True)
+
+    async def _hold_back(self, generation: str, outcome: Outcome, meta: BuildMeta, held: Pin) -> Outcome:
+        """Set a good generation aside for as long as another one is pinned."""
+        await self._write(generation, msgspec.structs.replace(meta, set_aside="held"))
+        note = f"not made live: {held.generation} is pinned by {held.by}"
+        return msgspec.structs.replace(outcome, note=note)
 
     async def _judge(self, generation: str, meta: BuildMeta, live: Generation | None) -> GateReport:
         measure = live if self._request.compare and is_comparable(meta, live) else None
@@ -297,4 +292,5 @@ class Rebuild:
         if meta is None or meta.source.confirmed_at >= source.confirmed_at:
             return
         confirmed = msgspec.structs.replace(meta.source, confirmed_at=source.confirmed_at)
-        await generations.update_meta(self._cluster, self._records.prefix, live.id, source=confirmed)
+        changed = msgspec.structs.replace(meta, source=confirmed)
+        await generations.write_meta(self._cluster, self._records.prefix, live.id, changed)

@@ -35,7 +35,7 @@ from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import Rebuild
 from marquee.reindex.stages import Meter, Reading, StageFigures
-from marquee.settings import Settings
+from marquee.settings import Settings, decode_path
 
 READ_EVERY_S = 0.5
 # Cleaning up after a cancellation takes one call to the engine.
@@ -87,12 +87,6 @@ def _encode_path(value: Any) -> str:
     if isinstance(value, Path):
         return str(value)
     raise NotImplementedError(type(value))
-
-
-def _decode_path(kind: Any, value: Any) -> Any:
-    if kind is Path:
-        return Path(value)
-    raise NotImplementedError(kind)
 
 
 class _Process:
@@ -221,7 +215,7 @@ def main() -> None:
         if not byte:
             sys.exit(1)
         line += byte
-    order = msgspec.json.decode(bytes(line), type=Order, dec_hook=_decode_path)
+    order = msgspec.json.decode(bytes(line), type=Order, dec_hook=decode_path)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("marquee").setLevel(order.settings.log_level.upper())

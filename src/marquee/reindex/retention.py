@@ -37,7 +37,7 @@ def choose_surplus(every: Sequence[Generation], keep: int, spared: Collection[st
         every: newest first.
     """
     others = [each for each in every if each.complete and not each.live and not each.aliased]
-    live = next((each for each in every if each.live), None)
+    live = generations.pick_live(every)
     # What was left by a rollback takes no place of what may be gone back to. Newer than the live one it tells
     # the schedule not to build the same again.
     rolled_back = [each for each in others if each.set_aside == "rolled back"]

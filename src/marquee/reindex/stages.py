@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -44,11 +42,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Meter:
-    """Progress that can be read at any time, from any thread. `on_stage` is called when a stage begins."""
+    """Progress that can be read at any time, from any thread."""
 
-    def __init__(self, *, dry_run: bool = False, on_stage: Callable[[], Any] = lambda: None) -> None:
+    def __init__(self, *, dry_run: bool = False) -> None:
         self._shares = _ASSEMBLY | (_COMPARING if dry_run else _LOADING)
-        self._on_stage = on_stage
         self._began = self._stage_began = time.monotonic()
         self._stage, self._done, self._total, self._unit = "", 0, None, ""  # type: tuple[str, int, int | None, str]
         self._ended_share = 0.0
@@ -59,7 +56,6 @@ class Meter:
         self.finish()
         self._stage, self._done, self._total, self._unit = stage, 0, total, unit
         self._stage_began = time.monotonic()
-        self._on_stage()
 
     def advance(self, amount: int) -> None:
         """Count units as done."""

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -45,11 +45,8 @@ T = TypeVar("T")
 _decoder = msgspec.json.Decoder(Message)
 
 
-class Follower(Protocol):
-    """Who watches a job: called with its state whenever that has changed."""
-
-    def __call__(self, job: Job, /) -> None:
-        """Take note of the job's state."""
+Follower = Callable[[Job], None]
+"""Who watches a job: called with its state whenever that has changed."""
 
 
 class Supervision:

@@ -46,12 +46,7 @@ async def warm(cluster: Cluster, prefix: str, generation: str, pace: Pace | None
 
 
 async def _find_popular(cluster: Cluster, index: str) -> list[dict[str, Any]]:
-    body = {
-        "size": PEOPLE,
-        "sort": [{"popularity": "desc"}],
-        "_source": ["name", "known_for"],
-        "track_total_hits": False,
-    }
+    body = query.build_popular(PEOPLE, ("name", "known_for"))
     (answer,) = await cluster.search_many([(index, body)], TIMEOUT_S)
     return [hit["_source"] for hit in answer["hits"]["hits"]]
 

@@ -33,6 +33,7 @@ from marquee.settings import Settings
 POLL_EVERY_S = 1.0
 ALERT_EVERY_S = 30.0
 KEEP_HOUSE_EVERY_S = 60.0
+FORGET_EVERY_S = 3600.0
 # A request takes seconds at most, but a page of somebody's credits may be followed by the next after a while.
 READER_GRACE_S = 600.0
 
@@ -71,6 +72,7 @@ class Worker:
                     chores.create_task(_repeat(self._announce, presence.WRITE_EVERY_S))
                     chores.create_task(_repeat(self._alert, ALERT_EVERY_S))
                     chores.create_task(_repeat(self._keep_house, KEEP_HOUSE_EVERY_S))
+                    chores.create_task(_repeat(self._forget, FORGET_EVERY_S))
             finally:
                 await self._schedule.stop()
                 with contextlib.suppress(MarqueeError):
@@ -128,9 +130,10 @@ class Worker:
             self._job = None
 
     async def _keep_house(self) -> None:
-        """Delete what is kept no longer, once no reader can hold it any more; forget old records."""
+        """Delete what is kept no longer, once no reader can hold it any more."""
         every = await generations.list_generations(self._cluster, self._records.prefix)
-        live = next((each.id for each in every if each.live), "")
+        found = generations.pick_live(every)
+        live = found.id if found else ""
         if self._live is None or self._live[0] != live:
             self._live = live, time.monotonic()
         pin = await read_pin(self._records)
@@ -143,6 +146,9 @@ class Worker:
                     held = await self._take(state)
                     await retention.remove_surplus(self._settings, self._records, held.token, self.name, None)
                     await held.release()
+
+    async def _forget(self) -> None:
+        """Delete old records; to find them takes reading thousands."""
         await self._jobs.forget_old()
         await presence.forget_old(self._records)
 

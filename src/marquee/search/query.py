@@ -176,6 +176,17 @@ def _all_prefixes(key: str, **options: Any) -> Json:
     return {"match": {"name_key.prefix": {"query": " ".join(_distinct(key)), "operator": "and", **options}}}
 
 
+def build_popular(size: int, fields: Sequence[str]) -> Json:
+    """Return the body for the most popular people, with these fields of theirs."""
+    return {
+        "query": {"match_all": {}},
+        "sort": [{"popularity": "desc"}],
+        "size": size,
+        "_source": list(fields),
+        "track_total_hits": False,
+    }
+
+
 def build_title_search(key: str) -> dict[str, Json]:
     """Return one search body for each route to titles: all words, the last one unfinished; and fuzzy."""
     text = " ".join(_distinct(key))
