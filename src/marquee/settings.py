@@ -95,15 +95,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     refused."""
     tokens_file: Path | None = None
     """File of tokens: lines of a name, a role (read or admin) and the token's SHA-256 in hexadecimal."""
+    public: bool = True
+    """Whether reading needs no token."""
+    rate_limit: str = ""
+    """How much one token, or one address, may ask: a number and a span, `20/second` or `600/minute`; several
+    with `;` between them. Empty: no limit."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks, comma-separated, whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins, comma-separated, whose pages may ask (`https://shop.example`); `*`: all."""
+    redis_url: str = ""
+    """Redis that all `serve` processes share answers and rate limits in (`redis://…`, `rediss://…`,
+    `unix://…`). Empty: each keeps its own."""
+    cache_size_mb: Annotated[int, msgspec.Meta(ge=0, le=1 << 20)] = 64
+    """Memory for answers in each process, in MiB; 0 turns the cache off, in Redis as well."""
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 16
+    """Questions that one process puts to the engine at once; others wait a moment, and are refused with 503
+    before a queue grows. Elasticsearch itself has three search threads for two cores."""
     host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     """Address the service listens on."""
     port: Port = 8000
     """Port the service listens on; 0 lets the system choose."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
+    log_format: Literal["auto", "text", "json"] = "auto"
+    """How it is logged; `auto`: as text on a terminal, as lines of JSON elsewhere."""
+    log_queries: bool = False
+    """Whether what people type may stand in logs and traces."""
+    slow_query_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Answers that take longer are logged with what each stage took; 0: none."""
 
 
-_LISTS = {"alert_urls", "elasticsearch_url", "title_types"}
+_LISTS = {"alert_urls", "cors_origins", "elasticsearch_url", "title_types", "trusted_proxies"}
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> tuple[Settings, list[str]]:
