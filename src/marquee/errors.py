@@ -12,6 +12,7 @@ MarqueeError
 │   ├── UnauthorizedError     no token, or an unknown one
 │   ├── ForbiddenError        a token of another role
 │   └── AdminDisabledError    no token is configured at all
+├── OverloadedError           more is asked than can be answered in time
 ├── SourceError               the data source cannot be used; the live generation is untouched
 │   ├── SourceMissingError    a folder or file is not there
 │   ├── SourceUnavailableError  the server of the files does not give them
@@ -94,6 +95,10 @@ class ForbiddenError(AccessError):
 
 class AdminDisabledError(AccessError):
     """No token is configured: nobody can administer over HTTP."""
+
+
+class OverloadedError(MarqueeError):
+    """More is asked than can be answered in time; it was not tried."""
 
 
 class SourceError(MarqueeError):

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response, Router, get
 from litestar.datastructures import CacheControlHeader
 
-from marquee.api import auth, generations, jobs
+from marquee.api import auth, caching, generations, jobs
 from marquee.api.auth import Token, Tokens
 from marquee.api.operation import ListRequest, operation_for, query_pairs
 from marquee.api.responses import ADMIN_PROBLEMS, data_of
@@ -86,6 +86,8 @@ def administer(tokens: Tokens) -> Router:
             generations.get_pin,
             generations.put_pin,
             generations.delete_pin,
+            caching.get_cache,
+            caching.clear_cache,
             list_audit,
             list_workers,
         ],

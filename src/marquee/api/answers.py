@@ -1,54 +1,219 @@
-"""What every data answer has in common: its encoding and its headers."""
+"""How a question becomes an answer: from the cache, or by work that is admitted, limited and done once.
+
+What stays the same from request to request is kept encoded; what does not (the query as it was typed,
+`stale`, `took_ms`) is set before it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import Request, Response
 
+from marquee.api.admission import Admission
+from marquee.api.cache import Cache, Entry, Key
+from marquee.api.live import Live
+from marquee.api.measures import Measures, Stages
+from marquee.engine import budget
+from marquee.engine.budget import Budget
 from marquee.reindex.status import DataAge
+from marquee.search.answer import ENVELOPE, Answer
+from marquee.search.request import TypedRequest
 
 # Suggestions and hits change at a swap, once a day; a minute old is as good as new, and saves a widget's
 # repeated keystrokes.
 MAX_AGE_S = 60
+# The promise is an answer within 500 ms; one that takes longer than this is of no use to who waits for it.
+ANSWER_WITHIN_S = 2.0
+STALE_WARNING = '110 marquee "the search engine is away: answered from the cache"'
 
 
-class Answer(Protocol):
-    """An answer that knows which generation it came from."""
+class Question(NamedTuple):
+    """What is asked, in the form in which questions are compared."""
 
-    @property
-    def generation(self) -> str:
-        """The generation's id."""
+    endpoint: str
+    """"search", "suggest" …"""
+    answer: type[Answer]
+    key: bytes
+    """The normalised question, encoded."""
+    query: str = ""
+    """What was typed."""
+    limit_s: float = ANSWER_WITHIN_S
+    """Seconds it may take."""
+
+
+def typed(endpoint: str, answer: type[Answer], asked: TypedRequest) -> Question:
+    """Return the question of somebody who typed: what is the same when normalised is the same question."""
+    normalised = msgspec.structs.replace(asked, q=asked.key)
+    return Question(endpoint, answer, msgspec.msgpack.encode(normalised), asked.q)
+
+
+class _Done(NamedTuple):
+    """An answer, whoever asked for it."""
+
+    generation: str
+    entry: Entry
+    layer: str
+    """Where it came from: memory, redis or engine."""
+    stages: Stages
 
 
 class Answers:
-    """Sends answers, with what is known about where they come from."""
+    """Answers questions, with what is known about where the answers come from."""
 
-    def __init__(self, data_age: DataAge) -> None:
-        self._data_age = data_age
+    def __init__(
+        self,
+        kept: Cache,
+        live: Live,
+        admission: Admission,
+        data_age: DataAge,
+        measures: Measures,
+        *,
+        is_public: bool = True,
+    ) -> None:
+        self._cache, self._live, self._admission = kept, live, admission
+        self._data_age, self._measures = data_age, measures
+        self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}"
+        self._flights: dict[Key, asyncio.Task[_Done]] = {}
 
     async def send(
-        self, request: Request[Any, Any, Any], work: Awaitable[Answer], body: bytes = b""
-    ) -> Response[Any]:
-        """Do the work and send its answer; raises what the work raises.
+        self,
+        request: Request[Any, Any, Any],
+        question: Question,
+        work: Callable[[], Awaitable[Answer]],
+        body: bytes = b"",
+    ) -> Response[bytes]:
+        """Answer a question; raises what the work raises, and OverloadedError.
 
         `body` is what was posted, a part of the question then.
         """
         started = time.perf_counter()
-        answer = await work
-        took_ms = (time.perf_counter() - started) * 1000
-        question = request.scope["path"].encode() + b"?" + request.scope["query_string"] + body
-        headers = {
-            "Marquee-Generation": answer.generation,
-            "Server-Timing": f"total;dur={took_ms:.2f}",
-            # Weak: two answers to one question from one generation differ in took_ms alone.
-            "ETag": f'W/"{answer.generation}-{zlib.crc32(question):08x}"',
-            "Cache-Control": f"public, max-age={MAX_AGE_S}",
-        }
-        if (age_s := await self._data_age.measure(answer.generation)) is not None:
+        scope = request.scope
+        asked = scope["path"].encode() + b"?" + scope["query_string"] + body
+        generation, is_confirmed = self._live.generation, self._live.is_confirmed
+        if generation and is_confirmed and _is_known(request, etag := _make_etag(generation, asked)):
+            self._measures.count_answer(question.endpoint, "client")
+            headers = await self._describe(generation, etag)
+            return Response(b"", status_code=304, headers=headers)
+        done = await self._find(question, work, generation)
+        is_stale = done.layer != "engine" and not is_confirmed
+        encoding = time.perf_counter()
+        content = _encode_head(question, done.generation, is_stale, started) + done.entry.tail
+        stages = done.stages._replace(
+            encode_s=done.stages.encode_s + time.perf_counter() - encoding,
+            total_s=time.perf_counter() - started,
+        )
+        self._measures.observe_answer(request, question.endpoint, done.layer, stages, is_stale=is_stale)
+        headers = await self._describe(done.generation, _make_etag(done.generation, asked))
+        headers["Server-Timing"] = stages.render()
+        if is_stale:
+            # Nobody is to keep what says that it is stale.
+            del headers["ETag"]
+            headers["Cache-Control"] = "no-store"
+            headers["Warning"] = STALE_WARNING
+            headers["Age"] = str(max(0, int(time.time() - done.entry.stored_at)))
+        return Response(content, media_type="application/json", headers=headers)
+
+    async def _find(
+        self,
+        question: Question,
+        work: Callable[[], Awaitable[Answer]],
+        generation: str | None,
+    ) -> _Done:
+        """Return the answer from memory, or by a flight that all share who ask the same at once."""
+        looking = time.perf_counter()
+        key = Key(generation or "", self._live.epoch, question.endpoint, question.key)
+        if generation is not None and (entry := self._cache.find(key)) is not None:
+            return _Done(generation, entry, "memory", Stages(cache_s=time.perf_counter() - looking))
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(self._fly(question, work, key))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        # A client that hangs up ends his own wait only.
+        return await asyncio.shield(flight)
+
+    async def _fly(
+        self,
+        question: Question,
+        work: Callable[[], Awaitable[Answer]],
+        key: Key,
+    ) -> _Done:
+        began = time.perf_counter()
+        if key.generation and (entry := await self._cache.fetch(key)) is not None:
+            return _Done(key.generation, entry, "redis", Stages(cache_s=time.perf_counter() - began))
+        looked = time.perf_counter()
+        self._live.check_readable()
+        async with self._admission.enter():
+            entered = time.perf_counter()
+            with budget.use(Budget(question.limit_s)) as own:
+                answer = await work()
+        worked = time.perf_counter()
+        tail = _encode_tail(question, answer)
+        entry = Entry(tail, time.time())
+        if answer.generation == key.generation:  # else swapped since: found under its own key next time
+            self._cache.store(key, tail)
+        stages = Stages(
+            cache_s=looked - began,
+            queue_s=entered - looked,
+            engine_s=own.spent_s,
+            rerank_s=worked - entered - own.spent_s,
+            encode_s=time.perf_counter() - worked,
+        )
+        return _Done(answer.generation, entry, "engine", stages)
+
+    async def _describe(self, generation: str, etag: str) -> dict[str, str]:
+        headers = {"Marquee-Generation": generation, "ETag": etag, "Cache-Control": self._cache_control}
+        if (age_s := await self._data_age.measure(generation)) is not None:
             headers["Marquee-Data-Age"] = str(age_s)
-        return Response(msgspec.json.encode(answer), media_type="application/json", headers=headers)
+        return headers
+
+
+def _make_etag(generation: str, asked: bytes) -> str:
+    """Weak: two answers to one question from one generation differ in took_ms alone."""
+    return f'W/"{generation}-{zlib.crc32(asked):08x}"'
+
+
+def _is_known(request: Request[Any, Any, Any], etag: str) -> bool:
+    """Whether the client holds this answer already (If-None-Match, which compares weakly)."""
+    sent = request.headers.get("if-none-match")
+    if sent is None or request.method != "GET":
+        return False
+    return sent.strip() == "*" or etag.removeprefix("W/") in (
+        each.strip().removeprefix("W/") for each in sent.split(",")
+    )
+
+
+@cache
+def _list_envelope(kind: type[Answer]) -> tuple[str, ...]:
+    """Return the leading fields of an answer that are not kept."""
+    return tuple(name for name in kind.__struct_fields__ if name in ENVELOPE)
+
+
+@cache
+def _tells_stale_only(kind: type[Answer]) -> bool:
+    """Whether `stale` is absent where it is false."""
+    return any(each.name == "stale" and not each.required for each in msgspec.structs.fields(kind))
+
+
+def _encode_head(question: Question, generation: str, is_stale: bool, started: float) -> bytes:
+    """Return the beginning of an answer's JSON."""
+    took_ms = round((time.perf_counter() - started) * 1000, 2)
+    values = {"query": question.query, "generation": generation, "stale": is_stale, "took_ms": took_ms}
+    head = {name: values[name] for name in _list_envelope(question.answer)}
+    if not is_stale and _tells_stale_only(question.answer):
+        del head["stale"]
+    return msgspec.json.encode(head)[:-1]
+
+
+def _encode_tail(question: Question, answer: Answer) -> bytes:
+    """Return the rest of an answer's JSON, from the comma after the envelope on."""
+    values = {name: getattr(answer, name) for name in _list_envelope(question.answer)}
+    head = {name: value for name, value in values.items() if value is not msgspec.UNSET}
+    return msgspec.json.encode(answer)[len(msgspec.json.encode(head)) - 1 :]

@@ -20,11 +20,16 @@ from litestar.static_files import create_static_files_router
 
 from marquee import __version__
 from marquee.api import actors, admin, health, problems, telemetry, titles
+from marquee.api.admission import Admission
 from marquee.api.answers import Answers
 from marquee.api.auth import Tokens
+from marquee.api.cache import Cache
+from marquee.api.live import Live
+from marquee.api.measures import Measures
+from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
-from marquee.errors import MarqueeError
+from marquee.errors import EngineUnavailableError, MarqueeError
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.status import DataAge
 from marquee.search.lookup import Lookup
@@ -33,6 +38,8 @@ from marquee.settings import Settings
 STATIC = Path(str(files("marquee.api"))) / "static"
 
 MAX_URL_BYTES = 32 << 10
+# An engine that failed so often running is left alone for so long, and then tried by one request.
+ENGINE_FAILURES, ENGINE_PAUSE_S = 5, 1.0
 
 DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
 
@@ -74,18 +81,35 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         SettingsError: the file of tokens cannot be used.
     """
     tokens = Tokens(settings)
-    cluster = Cluster(endpoint)
+    breaker = Breaker((EngineUnavailableError,), threshold=ENGINE_FAILURES, pause_s=ENGINE_PAUSE_S)
+    cluster = Cluster(endpoint, breaker)
     lookup = Lookup(cluster, settings.index_prefix)
-    answers = Answers(DataAge(cluster, settings.index_prefix))
+    live = Live(cluster, settings.index_prefix)
+    cache = Cache(settings)
+    measures = Measures()
+    answers = Answers(
+        cache,
+        live,
+        Admission(settings.concurrency),
+        DataAge(cluster, settings.index_prefix),
+        measures,
+        is_public=settings.public,
+    )
     figures = telemetry.Figures(cluster, settings.index_prefix)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
     closing = asyncio.Event()
 
     @asynccontextmanager
-    async def open_cluster(_: Litestar) -> AsyncGenerator[None]:
+    async def run_beside(_: Litestar) -> AsyncGenerator[None]:
+        watching = asyncio.create_task(live.watch())
         async with cluster:
-            yield
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
+                await cache.close()
 
     return Litestar(
         route_handlers=[
@@ -116,6 +140,8 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         ],
         dependencies={
             "cluster": Provide(lambda: cluster, sync_to_thread=False),
+            "cache": Provide(lambda: cache, sync_to_thread=False),
+            "live": Provide(lambda: live, sync_to_thread=False),
             "answers": Provide(lambda: answers, sync_to_thread=False),
             "figures": Provide(lambda: figures, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),
@@ -130,7 +156,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             Exception: problems.respond_to_unexpected,
         },
         before_request=refuse_long_urls,
-        lifespan=[open_cluster],
+        lifespan=[run_beside],
         state=State({"closing": closing}),
         logging_config=None,
         openapi_config=OpenAPIConfig(

@@ -63,6 +63,9 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.AdminDisabledError: Kind(
         "admin-disabled", "Administration over HTTP is off", HTTPStatus.FORBIDDEN
     ),
+    errors.OverloadedError: Kind(
+        "overloaded", "Too much at once", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"}
+    ),
     errors.EngineNotReadyError: Kind("not-ready", "No data yet", HTTPStatus.SERVICE_UNAVAILABLE),
     errors.EngineUnavailableError: Kind(
         "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
@@ -130,7 +133,7 @@ def respond(
     )
     sent = {"Cache-Control": "no-store", **kind.headers, **(headers or {})}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        sent["Retry-After"] = str(RETRY_AFTER_S)
+        sent.setdefault("Retry-After", str(RETRY_AFTER_S))
     return Response(
         msgspec.json.encode(problem), status_code=kind.status, media_type=MEDIA_TYPE, headers=sent
     )

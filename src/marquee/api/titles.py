@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Request, Response, get
 from litestar.params import Parameter
 
-from marquee.api.answers import Answers
+from marquee.api.answers import Answers, Question, typed
 from marquee.api.operation import operation_for, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import CastAnswer, TitleAnswer, TitleSearchAnswer
@@ -28,7 +28,8 @@ AnyRequest = Request[Any, Any, Any]
 async def search_titles(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
     """Return ranked titles for a title in any spelling; primary and original titles count."""
     asked = parse(TitleSearchRequest, query_pairs(request))
-    return await answers.send(request, lookup.search_titles(asked))
+    question = typed("search-titles", TitleSearchAnswer, asked)
+    return await answers.send(request, question, lambda: lookup.search_titles(asked))
 
 
 @get(
@@ -46,7 +47,9 @@ async def get_title(
 ) -> Response[Any]:
     """Return a title by id."""
     parse(IdRequest, query_pairs(request))
-    return await answers.send(request, lookup.find_title(check_id("tconst", tconst)))
+    wanted = check_id("tconst", tconst)
+    question = Question("title", TitleAnswer, wanted.encode())
+    return await answers.send(request, question, lambda: lookup.find_title(wanted))
 
 
 @get(
@@ -64,4 +67,6 @@ async def get_cast(
 ) -> Response[Any]:
     """Return a title's cast; at most 50 are kept."""
     parse(IdRequest, query_pairs(request))
-    return await answers.send(request, lookup.find_cast(check_id("tconst", tconst)))
+    wanted = check_id("tconst", tconst)
+    question = Question("cast", CastAnswer, wanted.encode())
+    return await answers.send(request, question, lambda: lookup.find_cast(wanted))

@@ -6,6 +6,7 @@ a client exception, and never a partial answer.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from collections.abc import Sequence
@@ -18,14 +19,10 @@ from elastic_transport import JsonSerializer, TlsError
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from elasticsearch.exceptions import ConnectionTimeout, SerializationError, UnsupportedProductError
 
-from marquee.errors import (
-    EngineConflictError,
-    EngineError,
-    EngineNotReadyError,
-    EngineRejectedError,
-    EngineUnavailableError,
-    SettingsError,
-)
+from marquee.breaker import Breaker, BreakerOpenError
+from marquee.engine import budget
+from marquee.engine.refusals import check_complete, classify
+from marquee.errors import EngineError, EngineRejectedError, EngineUnavailableError, SettingsError
 from marquee.settings import Settings
 
 Json = dict[str, Any]
@@ -37,9 +34,6 @@ SEARCH_TIMEOUT_S = 2.0
 # Creating indexes, swapping aliases and reading the state wait for the master, not for a search thread.
 ADMIN_TIMEOUT_S = 30.0
 BULK_TIMEOUT_S = 120.0
-
-# Statuses that say "not now" (overload, a master election, a proxy without a backend), not "never".
-_RETRIABLE_STATUSES = frozenset({429, 502, 503, 504})
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +95,9 @@ class _MsgspecSerializer(JsonSerializer):
 class Cluster:
     """A connection to Elasticsearch. Use as an async context manager, or call `close`."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, breaker: Breaker | None = None) -> None:
+        """Open nothing yet. With a `breaker`, an engine that is away is not asked again at every call."""
+        self._breaker = breaker
         options: Json = {}
         if endpoint.api_key:
             options["api_key"] = endpoint.api_key
@@ -163,10 +159,39 @@ class Cluster:
         headers = {"accept": "application/json"}
         if body is not None:
             headers["content-type"] = "application/x-ndjson" if ndjson else "application/json"
+        if own := budget.current():
+            timeout_s, headers = own.clip(timeout_s), headers | own.headers
+        if self._breaker is None:
+            return await self._send(method, path, params, headers, body, timeout_s)
         try:
-            response = await self._within(timeout_s).perform_request(
-                method, path, params=params, headers=headers, body=body
-            )
+            with self._breaker.guard():
+                return await self._send(method, path, params, headers, body, timeout_s)
+        except BreakerOpenError:
+            raise EngineUnavailableError("Elasticsearch was away a moment ago and is left alone") from None
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Json | None,
+        headers: dict[str, str],
+        body: Any,
+        timeout_s: float,
+    ) -> Any:
+        own = budget.current()
+        try:
+            if own is None:
+                response = await self._within(timeout_s).perform_request(
+                    method, path, params=params, headers=headers, body=body
+                )
+            else:  # not the client's own limit: to make a client with another one takes .5 ms
+                async with asyncio.timeout(timeout_s):
+                    with own.spend():
+                        response = await self._client.perform_request(
+                            method, path, params=params, headers=headers, body=body
+                        )
+        except TimeoutError as error:
+            raise EngineUnavailableError("Elasticsearch did not answer in time") from error
         except ApiError as error:
             raise _translate(error) from error
         except (ConnectionTimeout, TlsError) as error:
@@ -195,7 +220,9 @@ class Cluster:
             EngineUnavailableError: as `request`, and where any of the answers timed out or misses a shard.
             EngineNotReadyError: no generation is live.
         """
-        limit: Json = {"timeout": f"{int(timeout_s * 1000)}ms"}
+        own = budget.current()
+        left_s = own.clip(timeout_s) if own else timeout_s
+        limit: Json = {"timeout": f"{max(1, int(left_s * 1000))}ms"}
         lines = [line for index, body in searches for line in ({"index": index}, limit | body)]
         # Encoded here: of lines, the client makes JSON with the standard library.
         encoded = msgspec.json.Encoder().encode_lines(lines)
@@ -206,7 +233,7 @@ class Cluster:
         responses: list[Json] = answer["responses"]
         for response in responses:
             if "error" in response:
-                raise _classify(int(response.get("status", 500)), response["error"])
+                raise classify(int(response.get("status", 500)), response["error"])
             check_complete(response)
         return responses
 
@@ -251,14 +278,6 @@ class Cluster:
         return str(next(iter(answer["nodes"].values()))["version"])
 
 
-def check_complete(answer: Json) -> None:
-    """Raise EngineUnavailableError where a search's answer timed out or misses a shard."""
-    if answer.get("timed_out"):
-        raise EngineUnavailableError("Elasticsearch ran out of time for a search")
-    if answer["_shards"]["failed"]:
-        raise EngineUnavailableError("Elasticsearch answered without some of its shards")
-
-
 class _NoDocumentError(EngineError):
     """There is no document of that id."""
 
@@ -267,31 +286,4 @@ def _translate(error: ApiError) -> EngineError:
     body = error.body if isinstance(error.body, dict) else {}
     if error.status_code == 404 and body.get("found") is False:
         return _NoDocumentError(str(body.get("_id")))
-    return _classify(error.status_code, body.get("error") or {"reason": error.message})
-
-
-def _classify(status: int, error: Any) -> EngineError:
-    """Turn a status and Elasticsearch's error object into one of ours, keeping its reason."""
-    detail: Json = error if isinstance(error, dict) else {"reason": str(error)}
-    # "all shards failed" says less than why.
-    cause: Json = (detail.get("root_cause") or [detail.get("caused_by") or detail])[0]
-    kind, reason = str(detail.get("type", "")), str(cause.get("reason", ""))[:300]
-    # Asked for an alias by name, the engine's error is a mere text: "alias [marquee-actors] missing".
-    if kind == "index_not_found_exception" or (status == 404 and reason.startswith("alias [")):
-        return EngineNotReadyError("no generation is live yet: run `marquee reindex`")
-    if kind in ("search_phase_execution_exception", "no_shard_available_action_exception") and status >= 500:
-        return EngineUnavailableError(f"Elasticsearch cannot search: {reason}")
-    if cause.get("type") == "search_context_missing_exception":
-        return EngineUnavailableError(
-            "Elasticsearch gave up a long read: it was restarted, or the read stalled"
-        )
-    if status in _RETRIABLE_STATUSES:
-        return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
-    if kind in ("resource_already_exists_exception", "version_conflict_engine_exception"):
-        return EngineConflictError(f"Elasticsearch holds this already: {reason}")
-    # Of an alias that an update of aliases requires, and that somebody else has taken away.
-    if kind == "aliases_not_found_exception" or reason.startswith("required alias ["):
-        return EngineConflictError(f"Elasticsearch is in another state: {reason}")
-    if status == 401:
-        return EngineRejectedError("Elasticsearch refused the user, password or API key")
-    return EngineRejectedError(f"Elasticsearch refused the request ({status} {kind}): {reason}")
+    return classify(error.status_code, body.get("error") or {"reason": error.message})

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
-from marquee.engine.cluster import Cluster, Json, check_complete
+from marquee.engine.cluster import Cluster, Json
+from marquee.engine.refusals import check_complete
 from marquee.errors import EngineError
 
 # Some 500 kB of actors. On one machine 200 are as fast; 5,000 take half as long again, most of which Python

@@ -1,4 +1,9 @@
-"""What is answered: one struct per question, in the form it goes over the wire."""
+"""What is answered: one struct per question, in the form it goes over the wire.
+
+The same question gets the same answer from one generation, but for `query`, `stale` and `took_ms`: these and
+the generation come first, so that what follows can be kept encoded (`api/answers`). `stale` says that the
+engine is away, and the answer one of those kept; where it may be absent, that means false.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +56,7 @@ class MatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a match: a result for each query, by its id."""
 
     generation: str
+    stale: bool | msgspec.UnsetType = msgspec.UNSET
     results: dict[str, MatchResult]
 
 
@@ -67,6 +73,7 @@ class ActorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A person's profile."""
 
     generation: str
+    stale: bool | msgspec.UnsetType = msgspec.UNSET
     actor: Actor
 
 
@@ -74,6 +81,7 @@ class TitleAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A title."""
 
     generation: str
+    stale: bool | msgspec.UnsetType = msgspec.UNSET
     title: Title
 
 
@@ -81,6 +89,7 @@ class CreditsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A page of somebody's filmography, newest first."""
 
     generation: str
+    stale: bool | msgspec.UnsetType = msgspec.UNSET
     credits: list[Credit]
     next_cursor: str | None
 
@@ -89,6 +98,7 @@ class CastAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Who is in a title, in billing order."""
 
     generation: str
+    stale: bool | msgspec.UnsetType = msgspec.UNSET
     cast: list[CastEntry]
 
 
@@ -105,3 +115,17 @@ class TitleSearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     stale: bool
     hits: list[TitleHit]
+
+
+Answer = (
+    SearchAnswer
+    | MatchAnswer
+    | SuggestAnswer
+    | ActorAnswer
+    | TitleAnswer
+    | CreditsAnswer
+    | CastAnswer
+    | TitleSearchAnswer
+)
+ENVELOPE = ("query", "generation", "stale", "took_ms")
+"""Fields that come first in every answer that has them; what follows depends on question and generation."""

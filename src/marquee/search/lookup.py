@@ -145,7 +145,9 @@ class Lookup:
         start = cursor.offset if cursor else 0
         end = start + request.limit
         following = encode_cursor(Cursor(generation, end)) if end < len(every) else None
-        return CreditsAnswer(generation=generation, credits=every[start:end], next_cursor=following)
+        return CreditsAnswer(
+            generation=generation, stale=False, credits=every[start:end], next_cursor=following
+        )
 
     async def find_title(self, tconst: str) -> TitleAnswer:
         """Return a title; raises as `find_actor` does."""
@@ -155,7 +157,9 @@ class Lookup:
     async def find_cast(self, tconst: str) -> CastAnswer:
         """Return who is in a title, in billing order (50 at most); raises as `find_actor` does."""
         generation, source = await self._document(self._titles, tconst, ("cast",))
-        return CastAnswer(generation=generation, cast=read_entries(CastEntry, source.get("cast")))
+        return CastAnswer(
+            generation=generation, stale=False, cast=read_entries(CastEntry, source.get("cast"))
+        )
 
     async def search_titles(self, request: TitleSearchRequest) -> TitleSearchAnswer:
         """Find titles; raises as `search` does."""

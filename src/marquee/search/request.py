@@ -33,7 +33,7 @@ def _key(q: str) -> str:
     return " ".join(normalise(q)[:MAX_LETTERS].split()[:MAX_TOKENS])
 
 
-class _Typed(msgspec.Struct, frozen=True, kw_only=True):
+class TypedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Any question that somebody typed."""
 
     q: Query
@@ -44,7 +44,7 @@ class _Typed(msgspec.Struct, frozen=True, kw_only=True):
         return _key(self.q)
 
 
-class SearchRequest(_Typed, frozen=True, kw_only=True):
+class SearchRequest(TypedRequest, frozen=True, kw_only=True):
     """Search people by name, typos tolerated."""
 
     limit: Limit = 10
@@ -99,7 +99,7 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     candidates: Annotated[int, Meta(ge=0, le=20, description="Hits to return for each name.")] = 5
 
 
-class SuggestRequest(_Typed, frozen=True, kw_only=True):
+class SuggestRequest(TypedRequest, frozen=True, kw_only=True):
     """Complete a name while it is typed."""
 
     limit: Limit = 8
@@ -118,7 +118,7 @@ class CreditsRequest(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
 
-class TitleSearchRequest(_Typed, frozen=True, kw_only=True):
+class TitleSearchRequest(TypedRequest, frozen=True, kw_only=True):
     """Search titles, typos tolerated."""
 
     limit: Limit = 10

@@ -1,0 +1,227 @@
+"""The cache: answers as they were encoded, by question, generation and epoch.
+
+A swap invalidates it by itself: the generation is part of the key. Two layers: this process's memory, bounded
+by bytes, least recently used first out; and Redis, where one is set, which all processes share. Redis may be
+away, slow or full: that costs a few milliseconds now and then, and never an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from cachetools import LRUCache
+from redis import RedisError
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from marquee.breaker import Breaker, BreakerOpenError
+from marquee.errors import SettingsError
+from marquee.settings import Settings
+
+Layer = Literal["memory", "redis"]
+LAYERS: tuple[Layer, ...] = ("memory", "redis")
+# What Python adds to an entry: the key, the struct, the slots of two dictionaries. Measured with tracemalloc.
+OVERHEAD_BYTES = 600
+# An answer larger than this share of the memory would push out too many others.
+MAX_SHARE = 1 / 16
+# A Redis next door answers within a millisecond; a search takes not much more than this.
+REDIS_TIMEOUT_S = 0.005
+REDIS_FAILURES, REDIS_PAUSE_S = 3, 2.0
+# A generation lives for a day or two; what nobody asked for that long goes by itself.
+REDIS_TTL_S = 24 * 3600
+# Writes that wait for a slow Redis; more are dropped.
+MAX_WRITES = 64
+
+_log = logging.getLogger("marquee.api")
+
+
+class Key(NamedTuple):
+    """What an answer is the answer to."""
+
+    generation: str
+    epoch: str
+    endpoint: str
+    question: bytes
+    """The normalised question, encoded."""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """A cached answer."""
+
+    tail: bytes
+    """The answer as JSON, without what differs from request to request (see `api/answers`)."""
+    stored_at: float
+    """Unix seconds."""
+
+
+class Traffic(msgspec.Struct):
+    """What one layer did for one endpoint."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+class Cache:
+    """Both layers. Use as an async context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the layers; Redis need not answer.
+
+        Raises:
+            SettingsError: the address of Redis is unusable.
+        """
+        self.size_bytes = settings.cache_size_mb << 20
+        self.traffic: dict[tuple[str, Layer], Traffic] = {}
+        self._memory: LRUCache[Key, Entry] = LRUCache(
+            max(1, self.size_bytes), getsizeof=lambda entry: len(entry.tail) + OVERHEAD_BYTES
+        )
+        self._redis = _open_redis(settings.redis_url) if settings.redis_url and self.is_on else None
+        self._prefix = f"marquee:{settings.index_prefix}:"
+        self._breaker = Breaker(
+            (RedisError, OSError, TimeoutError), threshold=REDIS_FAILURES, pause_s=REDIS_PAUSE_S
+        )
+        self._writes: set[asyncio.Task[None]] = set()
+        self.redis_errors = 0
+
+    async def close(self) -> None:
+        """End what is under way and close Redis."""
+        for task in self._writes:
+            task.cancel()
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is kept."""
+        return self.size_bytes > 0
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers there are, the nearest first."""
+        if not self.is_on:
+            return ()
+        return ("memory", "redis") if self._redis is not None else ("memory",)
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory that entries take, estimated."""
+        return int(self._memory.currsize)
+
+    @property
+    def entries(self) -> int:
+        """Entries in memory."""
+        return len(self._memory)
+
+    @property
+    def redis_state(self) -> str | None:
+        """closed where Redis answers, open where it is left alone; None where there is none."""
+        return self._breaker.state if self._redis is not None else None
+
+    def find(self, key: Key) -> Entry | None:
+        """Return what memory holds."""
+        if not self.is_on:
+            return None
+        entry: Entry | None = self._memory.get(key)
+        self._count(key, "memory", entry is not None)
+        return entry
+
+    async def fetch(self, key: Key) -> Entry | None:
+        """Return what Redis holds, and keep it in memory; None as well where Redis does not answer."""
+        if self._redis is None:
+            return None
+        redis, name = self._redis, self._name(key)
+        packed = await self._ask(lambda: redis.get(name))
+        entry: Entry | None = None
+        if packed is not None:
+            try:
+                entry = msgspec.msgpack.decode(packed, type=Entry)
+            except msgspec.DecodeError:
+                _log.warning("Redis holds something else than Marquee's where its answers should be")
+        self._count(key, "redis", entry is not None)
+        if entry is not None:
+            self._keep(key, entry)
+        return entry
+
+    def store(self, key: Key, tail: bytes) -> None:
+        """Keep an answer; what goes to Redis goes there beside the request."""
+        if not self.is_on:
+            return
+        entry = Entry(tail, time.time())
+        self._keep(key, entry)
+        if self._redis is not None and len(self._writes) < MAX_WRITES and self._breaker.state == "closed":
+            task = asyncio.create_task(self._send(self._redis, key, entry))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
+
+    def forget(self) -> int:
+        """Drop what this process's memory holds; return how many entries that were."""
+        count = len(self._memory)
+        self._memory.clear()
+        return count
+
+    async def clear_redis(self) -> bool:
+        """Delete what Redis holds of this index prefix; False where it did not let itself be cleared.
+
+        What is left there belongs to another epoch, and goes by itself.
+        """
+        if self._redis is None:
+            return True
+        try:
+            async with asyncio.timeout(5):
+                async for name in self._redis.scan_iter(self._prefix + "*", count=1000):
+                    await self._redis.unlink(name)
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("Redis could not be cleared: %s", type(error).__name__)
+            return False
+        return True
+
+    def _keep(self, key: Key, entry: Entry) -> None:
+        if len(entry.tail) + OVERHEAD_BYTES <= self.size_bytes * MAX_SHARE:
+            self._memory[key] = entry
+
+    async def _send(self, redis: Redis, key: Key, entry: Entry) -> None:
+        name, packed = self._name(key), msgspec.msgpack.encode(entry)
+        await self._ask(lambda: redis.set(name, packed, ex=REDIS_TTL_S))
+
+    async def _ask(self, question: Callable[[], Awaitable[Any]]) -> Any:
+        """Return Redis's answer, None where it gives none in time."""
+        try:
+            with self._breaker.guard():
+                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                    return await question()
+        except BreakerOpenError:
+            return None
+        except (RedisError, OSError, TimeoutError) as error:
+            self.redis_errors += 1
+            if self._breaker.state == "open":
+                _log.warning("Redis is left alone for a moment: %s", type(error).__name__)
+        return None
+
+    def _name(self, key: Key) -> bytes:
+        digest = hashlib.blake2b(msgspec.msgpack.encode(key), digest_size=16)
+        return f"{self._prefix}{digest.hexdigest()}".encode()
+
+    def _count(self, key: Key, layer: Layer, is_hit: bool) -> None:
+        counted = self.traffic.setdefault((key.endpoint, layer), Traffic())
+        if is_hit:
+            counted.hits += 1
+        else:
+            counted.misses += 1
+
+
+def _open_redis(url: str) -> Redis:
+    try:
+        # Its own retries would wait for a server that is away; the breaker does that for all requests.
+        return Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    except (ValueError, RedisError) as error:
+        # What it says may quote the password.
+        raise SettingsError(
+            "MARQUEE_REDIS_URL takes redis://[user:password@]host[:port][/number], rediss://… or unix://path"
+        ) from error

@@ -1,0 +1,118 @@
+"""`/v1/admin/cache`: what the cache does, and how to clear it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, delete, get
+
+from marquee.api.auth import Token
+from marquee.api.cache import Cache, Layer
+from marquee.api.live import Live
+from marquee.api.operation import query_pairs
+from marquee.api.responses import ADMIN_PROBLEMS, data_of
+from marquee.engine.records import Records
+from marquee.engine.state import renew_epoch
+from marquee.reindex import audit
+from marquee.search.request import IdRequest, parse
+
+AdminRequest = Request[Any, Token, Any]
+
+
+class LayerTraffic(msgspec.Struct, frozen=True, kw_only=True):
+    """What one layer did for one endpoint, in this process and since it started."""
+
+    endpoint: str
+    layer: Layer
+    hits: int
+    misses: int
+    hit_rate: float
+    """0 to 1."""
+
+
+class CacheAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The cache of the process that answers."""
+
+    enabled: bool
+    generation: str | None
+    """Whose answers are found."""
+    entries: int
+    used_bytes: int
+    """Memory that the entries take, estimated."""
+    size_bytes: int
+    """Memory they may take."""
+    redis: str | None
+    """closed: it answers; open or half-open: it did not, and is left alone a moment; null: none is set."""
+    redis_errors: int
+    hits: int
+    misses: int
+    """Questions that no layer held."""
+    hit_rate: float
+    """0 to 1, of all questions."""
+    traffic: list[LayerTraffic]
+
+
+class ClearedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was cleared."""
+
+    entries: int
+    """Entries that the process that answers held in memory; the others have forgotten theirs as well."""
+    redis_cleared: bool | None
+    """False: it did not answer, and forgets by itself within a day; nothing it holds is found any more.
+    null: none is set."""
+
+
+@get("/cache", operation_id="getCache", summary="Hit rates", responses=data_of(CacheAnswer) | ADMIN_PROBLEMS)
+async def get_cache(request: AdminRequest, cache: Cache, live: Live) -> Response[Any]:
+    """Return what the cache holds and how often it helped, in the process that answers."""
+    parse(IdRequest, query_pairs(request))
+    traffic = [
+        LayerTraffic(
+            endpoint=endpoint,
+            layer=layer,
+            hits=each.hits,
+            misses=each.misses,
+            hit_rate=_rate(each.hits, each.hits + each.misses),
+        )
+        for (endpoint, layer), each in sorted(cache.traffic.items())
+    ]
+    asked = sum(each.hits + each.misses for each in traffic if each.layer == "memory")
+    hits = sum(each.hits for each in traffic)
+    return Response(
+        CacheAnswer(
+            enabled=cache.is_on,
+            generation=live.generation,
+            entries=cache.entries,
+            used_bytes=cache.used_bytes,
+            size_bytes=cache.size_bytes,
+            redis=cache.redis_state,
+            redis_errors=cache.redis_errors,
+            hits=hits,
+            misses=asked - hits,
+            hit_rate=_rate(hits, asked),
+            traffic=traffic,
+        )
+    )
+
+
+@delete(
+    "/cache",
+    status_code=200,
+    operation_id="clearCache",
+    summary="Clear the cache of all processes",
+    responses=data_of(ClearedAnswer) | ADMIN_PROBLEMS,
+)
+async def clear_cache(request: AdminRequest, cache: Cache, live: Live, records: Records) -> Response[Any]:
+    """Have every process forget its answers; also Redis."""
+    parse(IdRequest, query_pairs(request))
+    entries = cache.forget()  # also where the engine is away, and the others cannot be told
+    async with audit.record(records, "cache clear", request.auth.name):
+        await renew_epoch(records)
+        await live.refresh()
+    cleared = await cache.clear_redis()
+    return Response(ClearedAnswer(entries=entries, redis_cleared=cleared if cache.redis_state else None))
+
+
+def _rate(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0

@@ -1,0 +1,51 @@
+"""What Elasticsearch says when it does not do what was asked, as our errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marquee.errors import (
+    EngineConflictError,
+    EngineError,
+    EngineNotReadyError,
+    EngineRejectedError,
+    EngineUnavailableError,
+)
+
+# Statuses that say "not now" (overload, a master election, a proxy without a backend), not "never".
+_RETRIABLE_STATUSES = frozenset({429, 502, 503, 504})
+
+
+def check_complete(answer: dict[str, Any]) -> None:
+    """Raise EngineUnavailableError where a search's answer timed out or misses a shard."""
+    if answer.get("timed_out"):
+        raise EngineUnavailableError("Elasticsearch ran out of time for a search")
+    if answer["_shards"]["failed"]:
+        raise EngineUnavailableError("Elasticsearch answered without some of its shards")
+
+
+def classify(status: int, error: Any) -> EngineError:
+    """Turn a status and Elasticsearch's error object into one of ours, keeping its reason."""
+    detail: dict[str, Any] = error if isinstance(error, dict) else {"reason": str(error)}
+    # "all shards failed" says less than why.
+    cause: dict[str, Any] = (detail.get("root_cause") or [detail.get("caused_by") or detail])[0]
+    kind, reason = str(detail.get("type", "")), str(cause.get("reason", ""))[:300]
+    # Asked for an alias by name, the engine's error is a mere text: "alias [marquee-actors] missing".
+    if kind == "index_not_found_exception" or (status == 404 and reason.startswith("alias [")):
+        return EngineNotReadyError("no generation is live yet: run `marquee reindex`")
+    if kind in ("search_phase_execution_exception", "no_shard_available_action_exception") and status >= 500:
+        return EngineUnavailableError(f"Elasticsearch cannot search: {reason}")
+    if cause.get("type") == "search_context_missing_exception":
+        return EngineUnavailableError(
+            "Elasticsearch gave up a long read: it was restarted, or the read stalled"
+        )
+    if status in _RETRIABLE_STATUSES:
+        return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
+    if kind in ("resource_already_exists_exception", "version_conflict_engine_exception"):
+        return EngineConflictError(f"Elasticsearch holds this already: {reason}")
+    # Of an alias that an update of aliases requires, and that somebody else has taken away.
+    if kind == "aliases_not_found_exception" or reason.startswith("required alias ["):
+        return EngineConflictError(f"Elasticsearch is in another state: {reason}")
+    if status == 401:
+        return EngineRejectedError("Elasticsearch refused the user, password or API key")
+    return EngineRejectedError(f"Elasticsearch refused the request ({status} {kind}): {reason}")

@@ -1,0 +1,63 @@
+"""Admission: places, a short wait, a quick refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from marquee.api.admission import MAX_WAIT_S, WAITING_PER_PLACE, Admission
+from marquee.errors import OverloadedError
+
+pytestmark = pytest.mark.anyio
+
+
+async def hold(admission: Admission, until: asyncio.Event) -> None:
+    async with admission.enter():
+        await until.wait()
+
+
+async def test_who_waits_too_long_is_refused() -> None:
+    admission, until = Admission(1), asyncio.Event()
+    holder = asyncio.create_task(hold(admission, until))
+    await asyncio.sleep(0)
+    began = time.perf_counter()
+    with pytest.raises(OverloadedError):
+        await hold(admission, until)
+    assert MAX_WAIT_S <= time.perf_counter() - began < MAX_WAIT_S + 0.2
+    until.set()
+    await holder
+    assert (admission.waiting, admission.under_way, admission.refused) == (0, 0, 1)
+
+
+async def test_whoever_comes_to_a_long_queue_is_refused_at_once() -> None:
+    admission, until = Admission(1), asyncio.Event()
+    tasks = [asyncio.create_task(hold(admission, until)) for _ in range(1 + WAITING_PER_PLACE)]
+    await asyncio.sleep(0)
+    began = time.perf_counter()
+    with pytest.raises(OverloadedError):
+        await hold(admission, until)
+    assert time.perf_counter() - began < MAX_WAIT_S / 2
+    until.set()
+    await asyncio.gather(*tasks)
+    assert admission.under_way == 0
+
+
+async def test_a_place_is_given_back_by_what_fails_and_by_who_is_cancelled() -> None:
+    admission = Admission(1)
+    with pytest.raises(KeyError):
+        async with admission.enter():
+            raise KeyError
+    holder = asyncio.create_task(hold(admission, asyncio.Event()))
+    await asyncio.sleep(0)
+    waiter = asyncio.create_task(hold(admission, asyncio.Event()))
+    await asyncio.sleep(0)
+    for task in (waiter, holder):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    until = asyncio.Event()
+    until.set()
+    await hold(admission, until)
+    assert (admission.waiting, admission.under_way) == (0, 0)
