@@ -15,6 +15,10 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self._open = list[socket.socket]()
         self.is_up = True
+        self.asked = 0
+        """Searches that went through."""
+        self._flows = threading.Event()
+        self._flows.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -31,10 +35,11 @@ class Proxy:
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._relay, args=(source, sink), daemon=True).start()
 
-    @staticmethod
-    def _relay(source: socket.socket, sink: socket.socket) -> None:
+    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
+                self._flows.wait()
+                self.asked += data.count(b"POST /_msearch")
                 sink.sendall(data)
         except OSError:
             pass
@@ -50,6 +55,15 @@ class Proxy:
                 continue
         self._open.clear()
 
+    def pause(self) -> None:
+        """Answer nothing and refuse nothing, like a process that was stopped."""
+        self._flows.clear()
+
+    def go_on(self) -> None:
+        """Let through again what is waiting, and what comes."""
+        self._flows.set()
+
     def close(self) -> None:
+        self.go_on()
         self.take_away()
         self._listener.close()
