@@ -1,4 +1,4 @@
-"""The cache, and what is answered while engine or Redis are away: real processes, a relay before the engine."""
+"""The cache, and what is answered while engine or Redis are away, by real processes behind a relay."""
 
 from __future__ import annotations
 

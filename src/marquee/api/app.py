@@ -104,6 +104,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     async def run_beside(_: Litestar) -> AsyncGenerator[None]:
         watching = asyncio.create_task(live.watch())
         async with cluster:
+            await cache.open()
             try:
                 yield
             finally:

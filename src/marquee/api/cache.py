@@ -32,7 +32,9 @@ OVERHEAD_BYTES = 600
 # An answer larger than this share of the memory would push out too many others.
 MAX_SHARE = 1 / 16
 # A Redis next door answers within a millisecond; a search takes not much more than this.
-REDIS_TIMEOUT_S = 0.005
+READ_TIMEOUT_S = 0.005
+# Nobody waits for a write, nor for the first connection.
+WRITE_TIMEOUT_S = 0.25
 REDIS_FAILURES, REDIS_PAUSE_S = 3, 2.0
 # A generation lives for a day or two; what nobody asked for that long goes by itself.
 REDIS_TTL_S = 24 * 3600
@@ -69,7 +71,7 @@ class Traffic(msgspec.Struct):
 
 
 class Cache:
-    """Both layers. Use as an async context manager."""
+    """Both layers. Use `open`, then `close`."""
 
     def __init__(self, settings: Settings) -> None:
         """Open the layers; Redis need not answer.
@@ -89,6 +91,11 @@ class Cache:
         )
         self._writes: set[asyncio.Task[None]] = set()
         self.redis_errors = 0
+
+    async def open(self) -> None:
+        """Connect to Redis, so that the first question need not; one that is away is tried again later."""
+        if (redis := self._redis) is not None:
+            await self._ask(lambda: redis.get(self._prefix), WRITE_TIMEOUT_S)
 
     async def close(self) -> None:
         """End what is under way and close Redis."""
@@ -137,7 +144,7 @@ class Cache:
         if self._redis is None:
             return None
         redis, name = self._redis, self._name(key)
-        packed = await self._ask(lambda: redis.get(name))
+        packed = await self._ask(lambda: redis.get(name), READ_TIMEOUT_S)
         entry: Entry | None = None
         if packed is not None:
             try:
@@ -188,13 +195,13 @@ class Cache:
 
     async def _send(self, redis: Redis, key: Key, entry: Entry) -> None:
         name, packed = self._name(key), msgspec.msgpack.encode(entry)
-        await self._ask(lambda: redis.set(name, packed, ex=REDIS_TTL_S))
+        await self._ask(lambda: redis.set(name, packed, ex=REDIS_TTL_S), WRITE_TIMEOUT_S)
 
-    async def _ask(self, question: Callable[[], Awaitable[Any]]) -> Any:
+    async def _ask(self, question: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
         """Return Redis's answer, None where it gives none in time."""
         try:
             with self._breaker.guard():
-                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                async with asyncio.timeout(timeout_s):
                     return await question()
         except BreakerOpenError:
             return None
