@@ -49,6 +49,10 @@ def test_located_tokens_are_those_of_the_key(name: str, key: str) -> None:
     assert all(len(token) == len(places) for token, places in located)
 
 
+def test_an_apostrophe_has_no_place() -> None:
+    assert locate("'O'Neal, J") == [("oneal", [(1, 2), (3, 4), (4, 5), (5, 6), (6, 7)]), ("j", [(9, 10)])]
+
+
 def test_places_count_utf16_units() -> None:
     # 𝔍 lies beyond the basic plane: two units
     assert locate("𝔍ake Weiß") == [

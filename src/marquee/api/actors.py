@@ -12,7 +12,6 @@ from marquee.api.answers import Answers, Question, typed
 from marquee.api.operation import json_body, operation_for, operation_taking, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import ActorAnswer, CreditsAnswer, MatchAnswer, SearchAnswer, SuggestAnswer
-from marquee.search.lookup import Lookup
 from marquee.search.request import (
     CreditsRequest,
     IdRequest,
@@ -40,10 +39,12 @@ MAX_MATCH_BYTES = 1 << 20
     tags=["actors"],
     responses=data_of(SearchAnswer) | PROBLEMS,
 )
-async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def search_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
     """Return ranked hits for a name in any spelling."""
     asked = parse(SearchRequest, query_pairs(request))
-    return await answers.send(request, typed("search", SearchAnswer, asked), lambda: lookup.search(asked))
+    return await answers.send(
+        request, typed("search", SearchAnswer, asked), lambda: answers.lookup.search(asked)
+    )
 
 
 @post(
@@ -56,13 +57,13 @@ async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -
     request_max_body_size=MAX_MATCH_BYTES,
     responses=data_of(MatchAnswer) | PROBLEMS,
 )
-async def match_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def match_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
     parse(IdRequest, query_pairs(request))
     body = await json_body(request)
     asked = parse_match(body)
     question = Question("match", MatchAnswer, msgspec.msgpack.encode(asked), limit_s=MATCH_WITHIN_S)
-    return await answers.send(request, question, lambda: lookup.match(asked), body)
+    return await answers.send(request, question, lambda: answers.lookup.match(asked), body)
 
 
 @get(
@@ -73,10 +74,12 @@ async def match_actors(request: AnyRequest, lookup: Lookup, answers: Answers) ->
     tags=["actors"],
     responses=data_of(SuggestAnswer) | PROBLEMS,
 )
-async def suggest_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def suggest_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
     """Return the people whose names may become what is being typed."""
     asked = parse(SuggestRequest, query_pairs(request))
-    return await answers.send(request, typed("suggest", SuggestAnswer, asked), lambda: lookup.suggest(asked))
+    return await answers.send(
+        request, typed("suggest", SuggestAnswer, asked), lambda: answers.lookup.suggest(asked)
+    )
 
 
 @get(
@@ -88,7 +91,6 @@ async def suggest_actors(request: AnyRequest, lookup: Lookup, answers: Answers) 
 )
 async def get_actor(
     request: AnyRequest,
-    lookup: Lookup,
     answers: Answers,
     nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
 ) -> Response[Any]:
@@ -96,7 +98,7 @@ async def get_actor(
     parse(IdRequest, query_pairs(request))
     wanted = check_id("nconst", nconst)
     question = Question("actor", ActorAnswer, wanted.encode())
-    return await answers.send(request, question, lambda: lookup.find_actor(wanted))
+    return await answers.send(request, question, lambda: answers.lookup.find_actor(wanted))
 
 
 @get(
@@ -109,7 +111,6 @@ async def get_actor(
 )
 async def get_credits(
     request: AnyRequest,
-    lookup: Lookup,
     answers: Answers,
     nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
 ) -> Response[Any]:
@@ -117,4 +118,4 @@ async def get_credits(
     asked = parse(CreditsRequest, query_pairs(request))
     wanted = check_id("nconst", nconst)
     question = Question("credits", CreditsAnswer, msgspec.msgpack.encode((wanted, asked)))
-    return await answers.send(request, question, lambda: lookup.find_credits(wanted, asked))
+    return await answers.send(request, question, lambda: answers.lookup.find_credits(wanted, asked))

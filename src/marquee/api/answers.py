@@ -24,6 +24,7 @@ from marquee.engine import budget
 from marquee.engine.budget import Budget
 from marquee.reindex.status import DataAge
 from marquee.search.answer import ENVELOPE, Answer
+from marquee.search.lookup import Lookup
 from marquee.search.request import TypedRequest
 
 # Suggestions and hits change at a swap, once a day; a minute old is as good as new, and saves a widget's
@@ -69,6 +70,7 @@ class Answers:
 
     def __init__(
         self,
+        lookup: Lookup,
         kept: Cache,
         live: Live,
         admission: Admission,
@@ -77,6 +79,8 @@ class Answers:
         *,
         is_public: bool = True,
     ) -> None:
+        # Here, so that handlers take one dependency: for several, Litestar begins a task each: .1 ms.
+        self.lookup = lookup
         self._cache, self._live, self._admission = kept, live, admission
         self._data_age, self._measures = data_age, measures
         self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}"
@@ -182,12 +186,12 @@ def _make_etag(generation: str, asked: bytes) -> str:
 
 def _is_known(request: Request[Any, Any, Any], etag: str) -> bool:
     """Whether the client holds this answer already (If-None-Match, which compares weakly)."""
-    sent = request.headers.get("if-none-match")
-    if sent is None or request.method != "GET":
+    if request.scope["method"] != "GET":
         return False
-    return sent.strip() == "*" or etag.removeprefix("W/") in (
-        each.strip().removeprefix("W/") for each in sent.split(",")
-    )
+    # Of the raw headers: the framework's own form of them takes a twentieth of a cached answer's time.
+    known = [value for name, value in request.scope["headers"] if name == b"if-none-match"]
+    sent = [each.strip().removeprefix("W/") for value in known for each in value.decode("latin-1").split(",")]
+    return etag.removeprefix("W/") in sent or "*" in sent
 
 
 @cache

@@ -88,6 +88,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     cache = Cache(settings)
     measures = Measures()
     answers = Answers(
+        lookup,
         cache,
         live,
         Admission(settings.concurrency),

@@ -11,7 +11,6 @@ from marquee.api.answers import Answers, Question, typed
 from marquee.api.operation import operation_for, query_pairs
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import CastAnswer, TitleAnswer, TitleSearchAnswer
-from marquee.search.lookup import Lookup
 from marquee.search.request import IdRequest, TitleSearchRequest, check_id, parse
 
 AnyRequest = Request[Any, Any, Any]
@@ -25,11 +24,11 @@ AnyRequest = Request[Any, Any, Any]
     tags=["titles"],
     responses=data_of(TitleSearchAnswer) | PROBLEMS,
 )
-async def search_titles(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def search_titles(request: AnyRequest, answers: Answers) -> Response[Any]:
     """Return ranked titles for a title in any spelling; primary and original titles count."""
     asked = parse(TitleSearchRequest, query_pairs(request))
     question = typed("search-titles", TitleSearchAnswer, asked)
-    return await answers.send(request, question, lambda: lookup.search_titles(asked))
+    return await answers.send(request, question, lambda: answers.lookup.search_titles(asked))
 
 
 @get(
@@ -41,7 +40,6 @@ async def search_titles(request: AnyRequest, lookup: Lookup, answers: Answers) -
 )
 async def get_title(
     request: AnyRequest,
-    lookup: Lookup,
     answers: Answers,
     tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
 ) -> Response[Any]:
@@ -49,7 +47,7 @@ async def get_title(
     parse(IdRequest, query_pairs(request))
     wanted = check_id("tconst", tconst)
     question = Question("title", TitleAnswer, wanted.encode())
-    return await answers.send(request, question, lambda: lookup.find_title(wanted))
+    return await answers.send(request, question, lambda: answers.lookup.find_title(wanted))
 
 
 @get(
@@ -61,7 +59,6 @@ async def get_title(
 )
 async def get_cast(
     request: AnyRequest,
-    lookup: Lookup,
     answers: Answers,
     tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
 ) -> Response[Any]:
@@ -69,4 +66,4 @@ async def get_cast(
     parse(IdRequest, query_pairs(request))
     wanted = check_id("tconst", tconst)
     question = Question("cast", CastAnswer, wanted.encode())
-    return await answers.send(request, question, lambda: lookup.find_cast(wanted))
+    return await answers.send(request, question, lambda: answers.lookup.find_cast(wanted))
