@@ -212,9 +212,9 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> 
             f"a suggest of one engine call ({len(single)} questions), cache off",
             ("service", "bare engine"),
             [
-                ("one client, median ms", *map(statistics.median, zip(*medians, strict=True)),
+                ("one client, median ms", statistics.median(each[0] for each in medians), statistics.median(each[1] for each in medians),
                  statistics.median(ratios)),
-                ("16 clients, requests/s", *map(statistics.median, rates), statistics.median(rate_ratios)),
+                ("16 clients, requests/s", statistics.median(rates[0]), statistics.median(rates[1]), statistics.median(rate_ratios)),
             ],
         )  # fmt: skip
         OUT.print(
@@ -233,7 +233,14 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> 
         show(
             f"a cached suggest ({len(content)} bytes)",
             ("service", "bare Litestar"),
-            [("16 clients, requests/s", *map(statistics.median, rates), statistics.median(rate_ratios))],
+            [
+                (
+                    "16 clients, requests/s",
+                    statistics.median(rates[0]),
+                    statistics.median(rates[1]),
+                    statistics.median(rate_ratios),
+                )
+            ],
         )
         OUT.print(
             f"  ratios {min(rate_ratios):.2f} to {max(rate_ratios):.2f} (target at least .6)", highlight=False
