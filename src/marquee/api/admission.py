@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import time
 from collections.abc import AsyncIterator
 
 from marquee.errors import OverloadedError
 
+_log = logging.getLogger("marquee.api")
+
 # The promise is 500 ms; a question takes less than 100 once it is asked.
 MAX_WAIT_S = 0.15
+SAY_EVERY_S = 5.0
 # Who waits behind so many for each place would wait too long anyway.
 WAITING_PER_PLACE = 4
 
@@ -27,6 +32,7 @@ class Admission:
         self.waiting = 0
         self.under_way = 0
         self.refused = 0
+        self._refused_since, self._said_at = 0, float("-inf")
 
     @contextlib.asynccontextmanager
     async def enter(self) -> AsyncIterator[None]:
@@ -60,4 +66,9 @@ class Admission:
 
     def _refuse(self) -> None:
         self.refused += 1
+        self._refused_since += 1
+        # Not of every one: what is overloaded must not write hundreds of lines a second as well.
+        if time.monotonic() - self._said_at >= SAY_EVERY_S:
+            _log.warning("%d requests were refused: more is asked than can be answered", self._refused_since)
+            self._said_at, self._refused_since = time.monotonic(), 0
         raise OverloadedError("more is asked than can be answered in time") from None

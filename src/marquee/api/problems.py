@@ -86,7 +86,7 @@ def respond_to_error(_: Request[Any, Any, Any], error: errors.MarqueeError) -> R
     if kind.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("%s: %s", type(error).__name__, error, exc_info=error)
         detail = "The fault is on this side and has been logged."
-    elif kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    elif kind.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, errors.OverloadedError):
         _log.warning("%s", error)
     parameters: tuple[ParameterError, ...] = ()
     if isinstance(error, errors.RequestError):

@@ -1,0 +1,132 @@
+"""The service while its engine is slow, busy, red or answers in part: the documented answers, and recovery."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import msgspec
+import pytest
+
+from marquee.engine.cluster import Endpoint
+from marquee.settings import Settings
+from tests import engine_faults
+from tests.conftest import run_service
+from tests.engine_faults import EngineFaults, Spoil
+
+pytestmark = pytest.mark.anyio
+
+SEARCH = "/v1/actors/search"
+
+
+@pytest.fixture(scope="module")
+def faults(endpoint: Endpoint) -> Iterator[EngineFaults]:
+    faults = EngineFaults(endpoint.urls[0])
+    yield faults
+    faults.close()
+
+
+@pytest.fixture(scope="module")
+def url(settings: Settings, endpoint: Endpoint, sample: str, faults: EngineFaults) -> Iterator[str]:
+    spoilt = msgspec.structs.replace(endpoint, urls=(f"http://127.0.0.1:{faults.port}",))
+    with run_service(settings, spoilt, {"MARQUEE_CACHE_SIZE_MB": "0", "MARQUEE_CONCURRENCY": "2"}) as url:
+        yield url
+
+
+@pytest.fixture
+async def client(url: str, faults: EngineFaults) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service that is well, before and after."""
+    async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+        await expect_well(client)
+        yield client
+        faults.spoil, faults.delay_s = engine_faults.pass_on, 0.0
+        await expect_well(client)
+
+
+async def expect_well(client: httpx.AsyncClient) -> None:
+    until = time.monotonic() + 5
+    while True:
+        answer = await client.get(SEARCH, params={"q": "jake gylenhal"})
+        if answer.status_code == 200:
+            assert answer.json()["hits"][0]["name"] == "Jake Gyllenhaal"
+            return
+        assert time.monotonic() < until, answer.text
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        engine_faults.time_out,
+        engine_faults.lose_shards,
+        engine_faults.be_busy,
+        engine_faults.be_red,
+        engine_faults.be_another,
+    ],
+    ids=lambda spoil: spoil.__name__,
+)
+async def test_an_answer_in_part_is_no_answer(
+    client: httpx.AsyncClient, faults: EngineFaults, spoil: Spoil
+) -> None:
+    faults.spoil = spoil
+    for path in (f"{SEARCH}?q=brad%20pit", "/v1/actors/suggest?q=brad", "/v1/titles/search?q=matrix"):
+        answer = await client.get(path)
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["type"] == "/problems/engine-unavailable"
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["cache-control"] == "no-store"
+    assert (await client.get("/health/live")).status_code == 200
+
+
+async def test_what_an_engine_answers_in_part_does_not_keep_others_from_it(
+    client: httpx.AsyncClient, faults: EngineFaults
+) -> None:
+    """A query that always runs out of time is its asker's trouble: the breaker stays closed."""
+    faults.spoil = engine_faults.time_out
+    for _ in range(8):
+        assert (await client.get(SEARCH, params={"q": "brad pit"})).status_code == 503
+    faults.spoil = engine_faults.pass_on
+    assert (await client.get(SEARCH, params={"q": "brad pit"})).status_code == 200
+
+
+async def test_a_slow_engine_is_waited_for_until_the_deadline_of_the_whole_request(
+    client: httpx.AsyncClient, faults: EngineFaults
+) -> None:
+    """A search of two rounds gets no two deadlines."""
+    faults.delay_s = 1.3
+    began = time.perf_counter()
+    answer = await client.get(SEARCH, params={"q": "arnold shwarzeneger"})
+    assert time.perf_counter() - began < 2.6
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/engine-unavailable")
+
+
+async def test_more_than_a_slow_engine_can_answer_is_refused_quickly(
+    client: httpx.AsyncClient, faults: EngineFaults
+) -> None:
+    faults.delay_s = 0.3
+    took_s: dict[int, list[float]] = {}
+
+    async def ask(number: int) -> None:
+        began = time.perf_counter()
+        answer = await client.get("/v1/actors/suggest", params={"q": f"jake {number}"})
+        took_s.setdefault(answer.status_code, []).append(time.perf_counter() - began)
+        if answer.status_code == 503:
+            assert answer.json()["type"] == "/problems/overloaded"
+            assert answer.headers["retry-after"] == "1"
+
+    await asyncio.gather(*(ask(number) for number in range(40)))
+    assert set(took_s) == {200, 503}
+    assert len(took_s[503]) > 20
+    assert max(took_s[503]) < 1.0, "a refusal is quick"
+    assert (await client.get("/health/live")).status_code == 200
+
+
+async def test_a_client_that_hangs_up_harms_nobody(client: httpx.AsyncClient, faults: EngineFaults) -> None:
+    faults.delay_s = 0.5
+    for number in range(6):
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(SEARCH, params={"q": f"gone {number}"}, timeout=0.05)
+    faults.delay_s = 0.0
+    await expect_well(client)
