@@ -1,4 +1,4 @@
-"""The service while its engine is slow, busy, red or answers in part: the documented answers, and recovery."""
+"""The service while its engine is slow, busy, red or answers in part: documented answers, and recovery."""
 
 from __future__ import annotations
 
