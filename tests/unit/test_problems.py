@@ -19,6 +19,7 @@ STATUSES = {
     "UnauthorizedError": 401,
     "ForbiddenError": 403,
     "AdminDisabledError": 403,
+    "RateLimitError": 429,
     "EngineUnavailableError": 503,
     "EngineNotReadyError": 503,
 }

@@ -28,8 +28,10 @@ class Answer(Protocol):
 class Answers:
     """Sends answers, with what is known about where they come from."""
 
-    def __init__(self, data_age: DataAge) -> None:
+    def __init__(self, data_age: DataAge, *, is_public: bool = True) -> None:
         self._data_age = data_age
+        # Where a token is needed, no cache on the way may answer who has none.
+        self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}"
 
     async def send(
         self, request: Request[Any, Any, Any], work: Awaitable[Answer], body: bytes = b""
@@ -47,7 +49,7 @@ class Answers:
             "Server-Timing": f"total;dur={took_ms:.2f}",
             # Weak: two answers to one question from one generation differ in took_ms alone.
             "ETag": f'W/"{answer.generation}-{zlib.crc32(question):08x}"',
-            "Cache-Control": f"public, max-age={MAX_AGE_S}",
+            "Cache-Control": self._cache_control,
         }
         if (age_s := await self._data_age.measure(answer.generation)) is not None:
             headers["Marquee-Data-Age"] = str(age_s)

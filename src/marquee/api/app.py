@@ -9,10 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
@@ -20,8 +20,11 @@ from litestar.static_files import create_static_files_router
 
 from marquee import __version__
 from marquee.api import actors, admin, health, problems, telemetry, titles
+from marquee.api.access import Access
 from marquee.api.answers import Answers
 from marquee.api.auth import Tokens
+from marquee.api.headers import Headers
+from marquee.api.rates import Rates
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
 from marquee.errors import MarqueeError
@@ -36,8 +39,9 @@ MAX_URL_BYTES = 32 << 10
 
 DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
 
-Errors are `application/problem+json` (RFC 9457). Reading needs no token; administration takes one of the role
-admin, as `Authorization: Bearer TOKEN`."""
+Errors are `application/problem+json` (RFC 9457). A token is sent as `Authorization: Bearer TOKEN`.
+Administration takes one of the role admin; reading takes one only where the service is not public, and an
+unknown one is refused everywhere."""
 
 
 class _SwaggerPage(OpenAPIRenderPlugin):
@@ -59,10 +63,17 @@ async def favicon() -> Response[bytes]:
     return Response((STATIC / "favicon.svg").read_bytes(), media_type="image/svg+xml")
 
 
-async def refuse_long_urls(request: Request[Any, Any, Any]) -> None:
-    """Answer 414 to an URL that no honest client sends; the server itself gives up at 64 KB."""
-    if len(request.scope["raw_path"]) + len(request.scope["query_string"]) > MAX_URL_BYTES:
+async def refuse_odd_urls(request: Request[Any, Any, Any]) -> None:
+    """Answer 414 to an URL that no honest client sends; the server itself gives up at 64 KB.
+
+    And 404 to doubled and hidden slashes, which the framework overlooks: a proxy that keeps `/v1/admin` from
+    the world must not let `//v1/admin` through.
+    """
+    path = request.scope["raw_path"]
+    if len(path) + len(request.scope["query_string"]) > MAX_URL_BYTES:
         raise HTTPException(status_code=414, detail=f"the URL is longer than {MAX_URL_BYTES} bytes")
+    if b"//" in path or b"%2f" in path.lower():
+        raise NotFoundException
 
 
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
@@ -71,12 +82,14 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     Its `state.closing` is to be set when it is about to end: what streams ends then.
 
     Raises:
-        SettingsError: the file of tokens cannot be used.
+        SettingsError: the tokens, the rate limit, Redis or the origins cannot be used.
     """
-    tokens = Tokens(settings)
+    rates = Rates(settings)
+    access = Access(settings, Tokens(settings), rates)
+    headers = Headers(settings.cors_origins)
     cluster = Cluster(endpoint)
     lookup = Lookup(cluster, settings.index_prefix)
-    answers = Answers(DataAge(cluster, settings.index_prefix))
+    answers = Answers(DataAge(cluster, settings.index_prefix), is_public=settings.public)
     figures = telemetry.Figures(cluster, settings.index_prefix)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
@@ -84,26 +97,33 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
 
     @asynccontextmanager
     async def open_cluster(_: Litestar) -> AsyncGenerator[None]:
-        async with cluster:
+        async with cluster, rates:
             yield
 
     return Litestar(
         route_handlers=[
             demo,
             favicon,
-            actors.search_actors,
-            actors.suggest_actors,
-            actors.match_actors,
-            actors.get_actor,
-            actors.get_credits,
-            titles.search_titles,
-            titles.get_title,
-            titles.get_cast,
             health.live,
             health.ready,
-            health.status,
             telemetry.metrics,
-            admin.administer(tokens),
+            Router(
+                path="/",
+                route_handlers=[
+                    actors.search_actors,
+                    actors.suggest_actors,
+                    actors.match_actors,
+                    actors.get_actor,
+                    actors.get_credits,
+                    titles.search_titles,
+                    titles.get_title,
+                    titles.get_cast,
+                    health.status,
+                ],
+                middleware=[access.admit_readers],
+                security=access.reading_security,
+            ),
+            admin.administer(access),
             create_static_files_router(
                 path="/static",
                 directories=[STATIC],
@@ -129,7 +149,8 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             HTTPException: problems.respond_to_http,
             Exception: problems.respond_to_unexpected,
         },
-        before_request=refuse_long_urls,
+        before_request=refuse_odd_urls,
+        before_send=[headers.add],
         lifespan=[open_cluster],
         state=State({"closing": closing}),
         logging_config=None,
