@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cachetools import LRUCache
@@ -15,6 +16,8 @@ from marquee.api.auth import Role, Token, Tokens, digest_of
 from marquee.api.rates import MAX_CLIENTS, Rates, read_limits
 from marquee.errors import ForbiddenError, RateLimitError, SettingsError, UnauthorizedError
 from marquee.settings import Settings
+
+Middleware = Callable[[ASGIApp], ASGIApp]
 
 GUESSES = RateLimitItemPerMinute(20, namespace="guesses")
 """Unknown tokens that one client may show, whatever MARQUEE_RATE_LIMIT says; then none of its tokens is
@@ -46,21 +49,26 @@ class Access:
         """What reading takes, for the OpenAPI schema; the empty alternative is "nothing"."""
         return [{"token": []}] if self._reading else [{}, {"token": []}]
 
-    def admit_readers(self, app: ASGIApp) -> ASGIApp:
-        """Wrap what reads data."""
-        return self._admit(app, self._reading)
+    def admit_readers(self) -> Middleware:
+        """Return the middleware of what reads data."""
+        return self._admit(self._reading)
 
-    def admit_admins(self, app: ASGIApp) -> ASGIApp:
-        """Wrap what administers."""
-        return self._admit(app, "admin")
+    def admit_admins(self) -> Middleware:
+        """Return the middleware of what administers."""
+        return self._admit("admin")
 
-    def _admit(self, app: ASGIApp, role: Role | None) -> ASGIApp:
-        async def admit(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope.get("method") != "OPTIONS":  # which browsers ask without a token
-                await self._check(scope, role)
-            await app(scope, receive, send)
+    def _admit(self, role: Role | None) -> Middleware:
+        # A function, not a method: the framework copies routers with all they hold, methods' objects included,
+        # and all routes must count together.
+        def wrap(app: ASGIApp) -> ASGIApp:
+            async def admit(scope: Scope, receive: Receive, send: Send) -> None:
+                if scope.get("method") != "OPTIONS":  # which browsers ask without a token
+                    await self._check(scope, role)
+                await app(scope, receive, send)
 
-        return admit
+            return admit
+
+        return wrap
 
     async def _check(self, scope: Any, role: Role | None) -> None:
         """Note the token as the request's `auth`, and count the request.

@@ -90,7 +90,7 @@ def administer(access: Access) -> Router:
             list_audit,
             list_workers,
         ],
-        middleware=[access.admit_admins],
+        middleware=[access.admit_admins()],
         security=[{"token": []}],
         tags=["admin"],
         cache_control=CacheControlHeader(no_store=True),

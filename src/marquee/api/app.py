@@ -120,7 +120,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
                     titles.get_cast,
                     health.status,
                 ],
-                middleware=[access.admit_readers],
+                middleware=[access.admit_readers()],
                 security=access.reading_security,
             ),
             admin.administer(access),
