@@ -58,7 +58,7 @@ class Access:
         return self._admit("admin")
 
     def _admit(self, role: Role | None) -> Middleware:
-        # A function, not a method: the framework copies routers with all they hold, methods' objects included,
+        # A function, not a method: the framework copies routers and all they hold, methods' objects too,
         # and all routes must count together.
         def wrap(app: ASGIApp) -> ASGIApp:
             async def admit(scope: Scope, receive: Receive, send: Send) -> None:

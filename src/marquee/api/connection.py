@@ -131,7 +131,9 @@ class Connection(HttpToolsProtocol):
             return
         cycle = self.cycle
         is_idle = cycle is None or cycle.response_complete
-        if is_idle or (self._head_is_read and not cycle.response_started and not self.pipeline):
+        # Once the head is read, the last cycle is this request's own, which may wait for those before it.
+        is_unanswered = self._head_is_read and not cycle.response_started and not self.pipeline
+        if is_unanswered or (is_idle and not self._head_is_read):
             self.transport.write(self._encode(status, detail))
         if not is_idle:
             cycle.disconnected = True
