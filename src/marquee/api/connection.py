@@ -18,6 +18,9 @@ MAX_TARGET_BYTES = 64 << 10
 """Longer URLs do not get as far as the application, which answers 414 from 32 KB on."""
 REQUEST_TIMEOUT_S = 20.0
 """Enough for the largest body at 50 KB/s. Whoever needs longer holds a connection for nothing."""
+LINGER_S, LINGER_BYTES = 1.0, 4 << 20
+"""For how long, and how much of, what still comes after a refusal is thrown away: a connection that is closed
+with bytes on their way in loses the answer that was not read yet."""
 
 
 class _RefusedError(Exception):
@@ -30,7 +33,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
-        self._has_begun = self._head_is_read = self._is_read = False
+        self._has_begun = self._head_is_read = self._is_read = self._is_refused = False
         self._refusal = (HTTPStatus.BAD_REQUEST, "this is no HTTP request")
         self._headers = self._header_bytes = 0
         self._unparsed = 0
@@ -48,15 +51,17 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come."""
-        if self.transport.is_closing():
-            return
         self._unparsed += len(data)
+        if self._is_refused:
+            if self._unparsed > LINGER_BYTES:
+                self.transport.close()
+            return
         super().data_received(data)
         if self._unparsed > MAX_HEADER_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "a header does not end")
-        if self._is_read or self.transport.is_closing():
+        elif self._is_read:
             self._unwatch()
-        else:
+        elif not self._is_refused:
             self._watch()
 
     def on_message_begin(self) -> None:
@@ -127,8 +132,6 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answer in the application's place, unless an answer is under way, and close."""
-        if self.transport.is_closing():
-            return
         cycle = self.cycle
         is_idle = cycle is None or cycle.response_complete
         # Once the head is read, the last cycle is this request's own, which may wait for those before it.
@@ -138,7 +141,11 @@ class Connection(HttpToolsProtocol):
         if not is_idle:
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.close()
+        self._is_refused = True
+        self._unwatch()
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(LINGER_S, self.transport.close)
 
     def _encode(self, status: HTTPStatus, detail: str) -> bytes:
         name = status.phrase.lower().replace(" ", "-")
