@@ -7,7 +7,6 @@ a client exception, and never a partial answer.
 from __future__ import annotations
 
 import base64
-import ssl
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -18,6 +17,7 @@ from elastic_transport import JsonSerializer, TlsError
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from elasticsearch.exceptions import ConnectionTimeout, SerializationError, UnsupportedProductError
 
+from marquee.engine import tls
 from marquee.errors import (
     EngineConflictError,
     EngineError,
@@ -110,10 +110,7 @@ class Cluster:
             pair = f"{endpoint.username}:{endpoint.password}".encode()
             options["basic_auth"] = base64.b64encode(pair).decode()
         if endpoint.ca_cert:
-            try:
-                options["ssl_context"] = ssl.create_default_context(cafile=endpoint.ca_cert)
-            except OSError as error:
-                raise SettingsError(f"MARQUEE_ELASTICSEARCH_CA_CERT cannot be read: {error}") from error
+            options["ssl_context"] = tls.trust(endpoint.ca_cert)
         try:
             self._client = AsyncElasticsearch(
                 list(endpoint.urls),
@@ -170,7 +167,11 @@ class Cluster:
         except ApiError as error:
             raise _translate(error) from error
         except (ConnectionTimeout, TlsError) as error:
-            what = "did not answer in time" if isinstance(error, ConnectionTimeout) else "failed TLS"
+            what = (
+                "did not answer in time"
+                if isinstance(error, ConnectionTimeout)
+                else f"is not trusted: {tls.explain(error)}"
+            )
             raise EngineUnavailableError(f"Elasticsearch {what}") from error
         except (UnsupportedProductError, SerializationError) as error:
             raise EngineRejectedError(f"what answers there is not Elasticsearch: {error}") from error
