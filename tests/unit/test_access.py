@@ -253,7 +253,7 @@ def test_without_redis_a_rate_is_held_all_the_same(serve: Open, tmp_path: Path) 
     assert ask(serve(rate_limit="2/minute", redis_url=f"unix://{tmp_path}/x"), 3) == [200, 200, 429]
 
 
-def test_guessing_is_stopped_though_no_rate_is_set(serve: Open) -> None:
+def test_guessing_is_stopped_though_no_rate_is_set(serve: Open, caplog: pytest.LogCaptureFixture) -> None:
     client = serve(admin_token=ADMIN)
     for number in range(module.GUESSES.amount):
         path = ("/v1/admin/jobs", LIMITED)[number % 2]
@@ -261,6 +261,8 @@ def test_guessing_is_stopped_though_no_rate_is_set(serve: Open) -> None:
     refused = client.get("/v1/admin/jobs", headers=bearer("one more"))
     expect_problem(refused, 429, "too-many-requests")
     assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert "192.0.2.1 guesses" in caplog.text
+    assert "one more" not in caplog.text
     # What is right among the guesses must not be told from what is wrong.
     expect_problem(client.get("/v1/admin/jobs", headers=bearer(ADMIN)), 429, "too-many-requests")
     assert ask(client, 1) == [200], "who shows no token goes on reading"

@@ -234,11 +234,13 @@ def test_who_sends_slowly_is_cut_off(port: Port) -> None:
         expect_refusal(answer, 408, "request-timeout")
 
 
-def test_who_stops_in_the_middle_is_told(port: Port) -> None:
+def test_who_stops_in_the_middle_is_told(port: Port, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "marquee.api")
     for unfinished in (GET, GET[:7], POST + b"Content-Length: 1000\r\n\r\n{"):
         took_s, answer = wait_for_end(port, unfinished, pause_s=0)
         assert TIMEOUT_S - 0.05 < took_s < TIMEOUT_S + 0.5
         expect_refusal(answer, 408, "request-timeout")
+    assert caplog.text.count("127.0.0.1: 408, the request took too long to arrive") == 3
 
 
 def test_who_says_nothing_is_cut_off_in_silence(port: Port) -> None:

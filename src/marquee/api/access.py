@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ Middleware = Callable[[ASGIApp], ASGIApp]
 GUESSES = RateLimitItemPerMinute(20, namespace="guesses")
 """Unknown tokens that one client may show, whatever MARQUEE_RATE_LIMIT says; then none of its tokens is
 looked at until another one fits. The same token counts once, since an app with an old one is not guessing."""
+
+_log = logging.getLogger("marquee.api")
 
 
 class Access:
@@ -117,6 +120,8 @@ class Access:
         if digest in self._guessed:
             return
         self._guessed[digest] = None
+        _log.info("%s shows an unknown token", client)
         if wait_s := await self._rates.spend(GUESSES, client):
+            _log.warning("%s guesses: none of its tokens is looked at for %d s", client, math.ceil(wait_s))
             self._shut_until[client] = time.monotonic() + wait_s
             self._check_guesses(client)

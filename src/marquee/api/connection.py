@@ -4,11 +4,13 @@ body, and on how long a request may take to arrive."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from marquee.api.address import UNKNOWN
 from marquee.api.headers import NOTHING, OWN, SAFETY
 from marquee.api.problems import Kind, respond
 
@@ -21,6 +23,8 @@ REQUEST_TIMEOUT_S = 20.0
 LINGER_S, LINGER_BYTES = 1.0, 4 << 20
 """For how long, and how much of, what still comes after a refusal is thrown away: a connection that is closed
 with bytes on their way in loses the answer that was not read yet."""
+
+_log = logging.getLogger("marquee.api")
 
 
 class _RefusedError(Exception):
@@ -132,6 +136,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answer in the application's place, unless an answer is under way, and close."""
+        _log.info("%s: %d, %s", self.client[0] if self.client else UNKNOWN, status, detail)
         cycle = self.cycle
         is_idle = cycle is None or cycle.response_complete
         # Once the head is read, the last cycle is this request's own, which may wait for those before it.
