@@ -11,7 +11,8 @@ MarqueeError
 ├── AccessError               who asks may not
 │   ├── UnauthorizedError     no token, or an unknown one
 │   ├── ForbiddenError        a token of another role
-│   └── AdminDisabledError    no token is configured at all
+│   ├── AdminDisabledError    no token is configured at all
+│   └── RateLimitError        asked too often (carries when to come again)
 ├── OverloadedError           more is asked than can be answered in time
 ├── SourceError               the data source cannot be used; the live generation is untouched
 │   ├── SourceMissingError    a folder or file is not there
@@ -99,6 +100,14 @@ class AdminDisabledError(AccessError):
 
 class OverloadedError(MarqueeError):
     """More is asked than can be answered in time; it was not tried."""
+
+
+class RateLimitError(AccessError):
+    """Somebody asks too often; `retry_after_s` is in how many seconds to come again."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class SourceError(MarqueeError):

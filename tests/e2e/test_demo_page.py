@@ -507,3 +507,47 @@ def test_everything_has_a_name_and_can_be_read(watched: Watched) -> None:
     # No inline script or style, so that a content security policy can forbid them.
     markup = page.request.get(watched.origin + "/").text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", markup)
+
+
+# Set before anything of the page runs.
+NOTE_VIOLATIONS = """
+window.violations = [];
+document.addEventListener(
+  "securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
+
+
+def test_the_pages_keep_to_their_content_security_policy(watched: Watched) -> None:
+    page = watched.page
+    page.add_init_script(NOTE_VIOLATIONS)
+    watched.open("jake gylenhal")
+    expect(page.locator(".card h3").first).to_have_text("Jake Gyllenhaal")
+    _type(page, " x")
+    page.goto(watched.origin + "/schema/docs")
+    operation = page.locator("#operations-actors-searchActors")
+    operation.get_by_role("button").first.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_placeholder("q", exact=True).fill("jake gylenhal")
+    operation.get_by_role("button", name="Execute").click()
+    expect(operation.locator(".live-responses-table")).to_contain_text("Jake Gyllenhaal")
+    assert page.evaluate("window.violations") == []
+
+
+def test_the_policy_stops_what_is_smuggled_in(watched: Watched) -> None:
+    page = watched.page
+    page.add_init_script(NOTE_VIOLATIONS)
+    watched.open()
+    page.evaluate("""() => {
+        const script = document.createElement("script");
+        script.textContent = "document.title = 'smuggled'";
+        document.body.append(script);
+        const picture = document.createElement("img");
+        picture.src = "https://evil.example/x.png";
+        document.body.append(picture);
+    }""")
+    page.wait_for_function("window.violations.length === 2")
+    assert page.evaluate("window.violations") == ["script-src-elem", "img-src"]
+    assert page.title() == "Marquee"
+    assert len(watched.errors) == 2
+    watched.errors.clear()
+    watched.foreign.clear()

@@ -187,6 +187,15 @@ async def test_a_client_that_has_it_already_is_told_so(own: Settings, endpoint: 
             assert (await client.get(path, headers={"If-None-Match": sent})).status_code == 200
 
 
+async def test_no_cache_on_the_way_answers_who_has_no_token(own: Settings, endpoint: Endpoint) -> None:
+    with serve(own, endpoint, MARQUEE_PUBLIC="false") as client:
+        await wait_until_ready(client)
+        for _ in range(2):
+            assert (await client.get(SUGGEST, params={"q": "jak"})).status_code == 401
+            answer = await client.get(SUGGEST, params={"q": "jak"}, headers=ADMIN)
+            assert answer.headers["cache-control"] == "private, max-age=60"
+
+
 async def test_who_asks_the_same_at_once_waits_for_one_answer(
     own: Settings, endpoint: Endpoint, proxy: Proxy
 ) -> None:

@@ -20,6 +20,7 @@ STATUSES = {
     "ForbiddenError": 403,
     "AdminDisabledError": 403,
     "OverloadedError": 503,
+    "RateLimitError": 429,
     "EngineUnavailableError": 503,
     "EngineNotReadyError": 503,
 }

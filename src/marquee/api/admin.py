@@ -8,8 +8,9 @@ import msgspec
 from litestar import Request, Response, Router, get
 from litestar.datastructures import CacheControlHeader
 
-from marquee.api import auth, caching, generations, jobs
-from marquee.api.auth import Token, Tokens
+from marquee.api import caching, generations, jobs
+from marquee.api.access import Access
+from marquee.api.auth import Token
 from marquee.api.operation import ListRequest, operation_for, query_pairs
 from marquee.api.responses import ADMIN_PROBLEMS, data_of
 from marquee.engine.records import Records
@@ -70,7 +71,7 @@ async def list_workers(request: AdminRequest, records: Records) -> Response[Any]
     return Response(WorkersAnswer(workers=workers))
 
 
-def administer(tokens: Tokens) -> Router:
+def administer(access: Access) -> Router:
     """Return everything below `/v1/admin`: whatever stands here takes a token."""
     return Router(
         path="/v1/admin",
@@ -91,7 +92,7 @@ def administer(tokens: Tokens) -> Router:
             list_audit,
             list_workers,
         ],
-        guards=[auth.require("admin", tokens)],
+        middleware=[access.admit_admins()],
         security=[{"token": []}],
         tags=["admin"],
         cache_control=CacheControlHeader(no_store=True),

@@ -83,6 +83,8 @@ class Answers:
         self.lookup = lookup
         self._cache, self._live, self._admission = kept, live, admission
         self._data_age, self._measures = data_age, measures
+        # Where a token is needed, no cache on the way may answer who has none.
+        # Where a token is needed, no cache on the way may answer who has none.
         self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}"
         self._flights: dict[Key, asyncio.Task[_Done]] = {}
 

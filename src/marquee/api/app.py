@@ -9,10 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
@@ -20,12 +20,15 @@ from litestar.static_files import create_static_files_router
 
 from marquee import __version__
 from marquee.api import actors, admin, health, problems, telemetry, titles
+from marquee.api.access import Access
 from marquee.api.admission import Admission
 from marquee.api.answers import Answers
 from marquee.api.auth import Tokens
 from marquee.api.cache import Cache
+from marquee.api.headers import Headers
 from marquee.api.live import Live
 from marquee.api.measures import Measures
+from marquee.api.rates import Rates
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
@@ -43,8 +46,9 @@ ENGINE_FAILURES, ENGINE_PAUSE_S = 5, 1.0
 
 DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
 
-Errors are `application/problem+json` (RFC 9457). Reading needs no token; administration takes one of the role
-admin, as `Authorization: Bearer TOKEN`."""
+Errors are `application/problem+json` (RFC 9457). A token is sent as `Authorization: Bearer TOKEN`.
+Administration takes one of the role admin; reading takes one only where the service is not public, and an
+unknown one is refused everywhere."""
 
 
 class _SwaggerPage(OpenAPIRenderPlugin):
@@ -66,10 +70,17 @@ async def favicon() -> Response[bytes]:
     return Response((STATIC / "favicon.svg").read_bytes(), media_type="image/svg+xml")
 
 
-async def refuse_long_urls(request: Request[Any, Any, Any]) -> None:
-    """Answer 414 to an URL that no honest client sends; the server itself gives up at 64 KB."""
-    if len(request.scope["raw_path"]) + len(request.scope["query_string"]) > MAX_URL_BYTES:
+async def refuse_odd_urls(request: Request[Any, Any, Any]) -> None:
+    """Answer 414 to an URL that no honest client sends; the server itself gives up at 64 KB.
+
+    And 404 to doubled and hidden slashes, which the framework overlooks: a proxy that keeps `/v1/admin` from
+    the world must not let `//v1/admin` through.
+    """
+    path = request.scope["raw_path"]
+    if len(path) + len(request.scope["query_string"]) > MAX_URL_BYTES:
         raise HTTPException(status_code=414, detail=f"the URL is longer than {MAX_URL_BYTES} bytes")
+    if b"//" in path or b"%2f" in path.lower():
+        raise NotFoundException
 
 
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
@@ -78,9 +89,11 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     Its `state.closing` is to be set when it is about to end: what streams ends then.
 
     Raises:
-        SettingsError: the file of tokens cannot be used.
+        SettingsError: the tokens, the rate limit, Redis or the origins cannot be used.
     """
-    tokens = Tokens(settings)
+    rates = Rates(settings)
+    access = Access(settings, Tokens(settings), rates)
+    headers = Headers(settings.cors_origins)
     breaker = Breaker((EngineUnavailableError,), threshold=ENGINE_FAILURES, pause_s=ENGINE_PAUSE_S)
     cluster = Cluster(endpoint, breaker)
     lookup = Lookup(cluster, settings.index_prefix)
@@ -104,7 +117,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     @asynccontextmanager
     async def run_beside(_: Litestar) -> AsyncGenerator[None]:
         watching = asyncio.create_task(live.watch())
-        async with cluster:
+        async with cluster, rates:
             await cache.open()
             try:
                 yield
@@ -117,19 +130,26 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         route_handlers=[
             demo,
             favicon,
-            actors.search_actors,
-            actors.suggest_actors,
-            actors.match_actors,
-            actors.get_actor,
-            actors.get_credits,
-            titles.search_titles,
-            titles.get_title,
-            titles.get_cast,
             health.live,
             health.ready,
-            health.status,
             telemetry.metrics,
-            admin.administer(tokens),
+            Router(
+                path="/",
+                route_handlers=[
+                    actors.search_actors,
+                    actors.suggest_actors,
+                    actors.match_actors,
+                    actors.get_actor,
+                    actors.get_credits,
+                    titles.search_titles,
+                    titles.get_title,
+                    titles.get_cast,
+                    health.status,
+                ],
+                middleware=[access.admit_readers()],
+                security=access.reading_security,
+            ),
+            admin.administer(access),
             create_static_files_router(
                 path="/static",
                 directories=[STATIC],
@@ -157,7 +177,8 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             HTTPException: problems.respond_to_http,
             Exception: problems.respond_to_unexpected,
         },
-        before_request=refuse_long_urls,
+        before_request=refuse_odd_urls,
+        before_send=[headers.add],
         lifespan=[run_beside],
         state=State({"closing": closing}),
         logging_config=None,

@@ -6,15 +6,12 @@ import hashlib
 import hmac
 import logging
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import msgspec
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
-from marquee.errors import AdminDisabledError, ForbiddenError, SettingsError, UnauthorizedError
+from marquee.errors import AdminDisabledError, SettingsError, UnauthorizedError
 from marquee.settings import Settings
 
 Role = Literal["read", "admin"]
@@ -52,7 +49,7 @@ class Tokens:
             SettingsError: the file cannot be read or used; the message names the line, and quotes nothing.
         """
         plain = settings.admin_token
-        self._own = (Token(name="admin", role="admin", digest=_digest(plain.encode())),) if plain else ()
+        self._own = (Token(name="admin", role="admin", digest=digest_of(plain.encode())),) if plain else ()
         self._file = settings.tokens_file
         self._listed: tuple[Token, ...] = ()
         self._stamp: _Stamp | None = None
@@ -80,12 +77,12 @@ class Tokens:
         known = self.list_known()
         if not known:
             raise AdminDisabledError(
-                "no token is configured: administration takes MARQUEE_ADMIN_TOKEN or MARQUEE_TOKENS_FILE"
+                "no token is configured: this takes one of MARQUEE_ADMIN_TOKEN or MARQUEE_TOKENS_FILE"
             )
         sent = re.fullmatch(r"bearer +([^ ]+)", authorization or "", re.IGNORECASE)
         if sent is None:
             raise UnauthorizedError("a token is needed: send it as `Authorization: Bearer TOKEN`")
-        digest = _digest(sent[1].encode("latin-1"))  # the header's very bytes
+        digest = digest_of(sent[1].encode("latin-1"))  # the header's very bytes
         # All are compared, whichever it is: the time it takes tells nothing.
         found = [each for each in known if hmac.compare_digest(each.digest, digest)]
         if not found:
@@ -134,26 +131,8 @@ def _find_fault(fields: list[str]) -> str:
     return ""
 
 
-def require(
-    role: Role, tokens: Tokens
-) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
-    """Return a guard that lets in who has a token of this role, and notes the token as the request's `auth`.
-
-    The guard raises UnauthorizedError, ForbiddenError or AdminDisabledError.
-    """
-
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        token = tokens.identify(connection.headers.get("authorization"))
-        if token.role not in (role, "admin"):  # who administers may read, too
-            raise ForbiddenError(
-                f"this takes a token of the role {role}; {token.name} has the role {token.role}"
-            )
-        connection.scope["auth"] = token
-
-    return guard
-
-
-def _digest(token: bytes) -> bytes:
+def digest_of(token: bytes) -> bytes:
+    """Return what is kept of a token."""
     return hashlib.sha256(token).digest()
 
 

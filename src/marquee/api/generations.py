@@ -17,6 +17,7 @@ from marquee.api.operation import (
     json_body,
     operation_taking,
     query_pairs,
+    read_bytes,
 )
 from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conflict, data_of
 from marquee.engine import generations
@@ -152,7 +153,7 @@ async def activate_generation(
 ) -> Response[Any]:
     """Make a generation live, in seconds and whatever workers do; the body may be left out."""
     parse(IdRequest, query_pairs(request))
-    has_body = bool(await request.body())
+    has_body = bool(await read_bytes(request))
     order = read_body(ActivateOrder, await json_body(request)) if has_body else ActivateOrder()
     wanted = check_slug("generation", generation)
     by = request.auth.name

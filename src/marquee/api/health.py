@@ -41,7 +41,7 @@ async def ready(lookup: Lookup) -> Response[dict[str, str]]:
     operation_id="status",
     summary="Live generation, data age, counts, health",
     tags=["health"],
-    responses=data_of(Status),
+    responses=data_of(Status) | {status: PROBLEMS[status] for status in (400, 401, 429)},
 )
 async def status(request: Request[Any, Any, Any], cluster: Cluster, settings: Settings) -> Response[Any]:
     """Describe the live generation and the engine."""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, Reference, RequestBody, Schema
 from msgspec import Meta
 
@@ -68,7 +68,15 @@ async def json_body(request: Request[Any, Any, Any]) -> bytes:
     """Return the body; raises HTTPException (415) where it is said to be something else than JSON."""
     if request.content_type[0] != "application/json":
         raise HTTPException(status_code=415, detail="the body must be application/json")
-    return await request.body()
+    return await read_bytes(request)
+
+
+async def read_bytes(request: Request[Any, Any, Any]) -> bytes:
+    """Return the body, whatever it is; raises HTTPException (400) where the client left before its end."""
+    try:
+        return await request.body()
+    except InternalServerException as error:  # which would be logged as a bug of ours
+        raise HTTPException(status_code=400, detail="the body ends too early") from error
 
 
 def operation_for(struct: type[msgspec.Struct]) -> type[Operation]:

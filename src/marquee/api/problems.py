@@ -66,6 +66,7 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.OverloadedError: Kind(
         "overloaded", "Too much at once", HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"}
     ),
+    errors.RateLimitError: Kind("too-many-requests", "Asked too often", HTTPStatus.TOO_MANY_REQUESTS),
     errors.EngineNotReadyError: Kind("not-ready", "No data yet", HTTPStatus.SERVICE_UNAVAILABLE),
     errors.EngineUnavailableError: Kind(
         "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
@@ -91,7 +92,8 @@ def respond_to_error(_: Request[Any, Any, Any], error: errors.MarqueeError) -> R
     parameters: tuple[ParameterError, ...] = ()
     if isinstance(error, errors.RequestError):
         parameters = tuple(ParameterError(name, message) for name, message in error.errors.items())
-    return respond(kind, detail, parameters)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, errors.RateLimitError) else {}
+    return respond(kind, detail, parameters, headers)
 
 
 def respond_to_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -24,12 +24,14 @@ def conflict(description: str) -> dict[int, ResponseSpec]:
 NOT_FOUND = {404: _problem("There is nothing of this id.")}
 PROBLEMS = {
     400: _problem("A parameter is missing, unknown or out of range, or nothing searchable was typed."),
+    401: _problem("The token is unknown; or reading takes one here, and there is none."),
+    429: _problem("Asked too often; come again after `Retry-After` seconds."),
     503: _problem("The engine is away or holds no data yet; come again after `Retry-After` seconds."),
 }
 ADMIN_PROBLEMS = {
+    **PROBLEMS,
     401: _problem("There is no token, or an unknown one."),
     403: _problem("The token has another role; or no token is configured (`admin-disabled`)."),
-    **PROBLEMS,
 }
 BODY_PROBLEMS = {
     413: _problem("The body is too long."),

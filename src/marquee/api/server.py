@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import signal
 import socket
 from typing import Any
 
 import uvicorn
 
+from marquee.api.address import check_networks
 from marquee.api.app import create_app
+from marquee.api.connection import Connection
 from marquee.api.operation import HEAD_EXTENSION
 from marquee.engine.cluster import Endpoint
 from marquee.errors import SettingsError
@@ -48,6 +52,13 @@ def answer_head(app: Any) -> Any:
     return answer
 
 
+def raise_file_limit() -> None:
+    """Allow as many connections as the system lets us: many begin with 1,024, which idle clients use up."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS calls "unlimited" what it then refuses
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 class _Server(uvicorn.Server):
     """Tells the application that it is to end, so that what streams ends as well and need not be cut off."""
 
@@ -60,14 +71,18 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> None:
-    """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt).
-
-    Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
-    """
-    app = create_app(settings, endpoint)
-    config = uvicorn.Config(
+def configure(settings: Settings, app: Any) -> uvicorn.Config:
+    """Return how the server serves the application; raises SettingsError where a trusted proxy is none."""
+    proxies = check_networks(settings.trusted_proxies)
+    return uvicorn.Config(
         answer_head(app),
+        http=Connection,
+        ws="none",
+        # By itself uvicorn believes whoever asks from 127.0.0.1, and what FORWARDED_ALLOW_IPS says.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        # Its loggers' records go where all others go: through the filter that takes secrets out.
+        log_config=None,
         # Its own start-up lines say less than ours.
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         # An access log would hold what people type.
@@ -75,6 +90,16 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
         server_header=False,
         timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
     )
+
+
+def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> None:
+    """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt).
+
+    Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
+    """
+    app = create_app(settings, endpoint)
+    config = configure(settings, app)
+    raise_file_limit()
     # Once it has drained, uvicorn raises the signal it got again; SIGTERM must then not kill the process
     # before the node is given back.
     previous = signal.signal(signal.SIGTERM, lambda *_: None)

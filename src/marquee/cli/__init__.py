@@ -8,6 +8,7 @@ import sys
 
 from marquee.cli import asking, node, reindexing, running
 from marquee.cli.group import commands
+from marquee.redaction import REDACTION
 
 __all__ = ["asking", "main", "node", "reindexing", "running"]
 
@@ -18,6 +19,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a letter the terminal does not know must not end a command
             stream.reconfigure(errors="replace")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(REDACTION)
     # What went wrong with the engine is told by our own errors; the client's log repeats it with traces.
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     commands(prog_name="marquee")

@@ -18,6 +18,7 @@ from marquee import __version__, terminal
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.errors import GateRefusedError, LeaseHeldError, MarqueeError, RequestError, SettingsError
+from marquee.redaction import REDACTION, secrets_of
 from marquee.settings import Settings, read_settings
 
 T = TypeVar("T")
@@ -75,6 +76,7 @@ def read_cli_settings(**overrides: Any) -> Settings:
     settings, warnings = read_settings(**overrides)
     for warning in warnings:
         terminal.show_warning(warning)
+    REDACTION.hide(*secrets_of(settings))
     logging.getLogger("marquee").setLevel(settings.log_level.upper())
     return settings
 
@@ -105,6 +107,7 @@ def open_engine(settings: Settings) -> Iterator[Endpoint]:
     with terminal.StageProgress() as progress, open_endpoint(settings, progress) as endpoint:
         progress.finish()
         progress.stop()
+        REDACTION.hide(endpoint.password)  # the managed node's, which no setting holds
         yield endpoint
 
 

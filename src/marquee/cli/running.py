@@ -22,6 +22,7 @@ from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.engine.generations import Generation
 from marquee.errors import EngineNotReadyError, LeaseHeldError
+from marquee.redaction import REDACTION
 from marquee.settings import Settings
 
 # A rebuild that is under way is ended and left to the next start.
@@ -49,12 +50,14 @@ def up(data: Path | None, imdb: bool, sample: bool, host: str | None, port: int 
     read_trigger(settings.schedule)
     if not settings.admin_token and not settings.tokens_file:
         settings = msgspec.structs.replace(settings, admin_token=secrets.token_urlsafe(18))
+        REDACTION.hide(settings.admin_token)
     choice = choose_source(settings, data, imdb, sample)
     with (
         bind(settings) as listener,
         terminal.StageProgress() as progress,
         open_endpoint(settings, progress) as endpoint,
     ):
+        REDACTION.hide(endpoint.password)
         live = run(_ensure_data(settings, endpoint, choice, progress))
         progress.finish()
         progress.stop()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -20,7 +19,7 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from elasticsearch.exceptions import ConnectionTimeout, SerializationError, UnsupportedProductError
 
 from marquee.breaker import Breaker, BreakerOpenError
-from marquee.engine import budget
+from marquee.engine import budget, tls
 from marquee.engine.refusals import check_complete, classify
 from marquee.errors import EngineError, EngineRejectedError, EngineUnavailableError, SettingsError
 from marquee.settings import Settings
@@ -106,10 +105,7 @@ class Cluster:
             pair = f"{endpoint.username}:{endpoint.password}".encode()
             options["basic_auth"] = base64.b64encode(pair).decode()
         if endpoint.ca_cert:
-            try:
-                options["ssl_context"] = ssl.create_default_context(cafile=endpoint.ca_cert)
-            except OSError as error:
-                raise SettingsError(f"MARQUEE_ELASTICSEARCH_CA_CERT cannot be read: {error}") from error
+            options["ssl_context"] = tls.trust(endpoint.ca_cert)
         try:
             self._client = AsyncElasticsearch(
                 list(endpoint.urls),
@@ -195,7 +191,11 @@ class Cluster:
         except ApiError as error:
             raise _translate(error) from error
         except (ConnectionTimeout, TlsError) as error:
-            what = "did not answer in time" if isinstance(error, ConnectionTimeout) else "failed TLS"
+            what = (
+                "did not answer in time"
+                if isinstance(error, ConnectionTimeout)
+                else f"is not trusted: {tls.explain(error)}"
+            )
             raise EngineUnavailableError(f"Elasticsearch {what}") from error
         except (UnsupportedProductError, SerializationError) as error:
             raise EngineRejectedError(f"what answers there is not Elasticsearch: {error}") from error

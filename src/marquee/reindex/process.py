@@ -31,6 +31,7 @@ from marquee.errors import (
     MarqueeError,
     SettingsError,
 )
+from marquee.redaction import REDACTION, secrets_of
 from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import Rebuild
@@ -217,6 +218,9 @@ def main() -> None:
         line += byte
     order = msgspec.json.decode(bytes(line), type=Order, dec_hook=decode_path)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    REDACTION.hide(*secrets_of(order.settings), order.endpoint.password)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(REDACTION)
     logging.getLogger("elastic_transport").setLevel(logging.ERROR)
     logging.getLogger("marquee").setLevel(order.settings.log_level.upper())
     asyncio.run(_work(order, out))

@@ -1,0 +1,217 @@
+"""How often somebody may ask, in memory and in Redis, and what a Redis that fails costs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from marquee.api import rates as module
+from marquee.api.rates import REDIS_TIMEOUT_S, Rates, _wait_for, _Window, read_limits
+from marquee.errors import SettingsError
+from marquee.settings import Settings, read_settings
+from tests.conftest import run_redis
+
+pytestmark = pytest.mark.anyio
+
+MINUTE = RateLimitItemPerMinute(5)
+
+
+def settings_of(**values: object) -> Settings:
+    return read_settings({}, **values)[0]
+
+
+async def spend(rates: Rates, times: int, who: str = "somebody", limit: Any = MINUTE) -> list[bool]:
+    """Whether each of so many requests was let in."""
+    return [not await rates.spend(limit, who) for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", []),
+        ("20/second", [(20, 1)]),
+        ("600/minute", [(600, 60)]),
+        ("20/second;600/minute", [(20, 1), (600, 60)]),
+        ("100 per 5 minutes ; 1/day", [(100, 300), (1, 86400)]),
+    ],
+)
+def test_limits_are_read(text: str, read: list[tuple[int, int]]) -> None:
+    assert [(each.amount, each.get_expiry()) for each in read_limits(text)] == read
+
+
+@pytest.mark.parametrize("text", ["many", "20", "20/fortnight", "-1/second", "0/second", "5/s;"])
+def test_a_malformed_limit_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="MARQUEE_RATE_LIMIT") as raised:
+        read_limits(text)
+    assert "20/second" in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["redis.example:6379", "http://x:geheim@y", "redis://:geheim@host:port"])
+def test_a_malformed_address_of_redis_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="MARQUEE_REDIS_URL") as raised:
+        Rates(settings_of(redis_url=url))
+    assert "geheim" not in str(raised.value)
+
+
+async def test_everybody_has_a_rate_of_their_own() -> None:
+    async with Rates(settings_of()) as rates:
+        assert await spend(rates, 7) == [True] * 5 + [False] * 2
+        assert await spend(rates, 6, "somebody else") == [True] * 5 + [False]
+        assert await spend(rates, 1, limit=RateLimitItemPerSecond(5)) == [True]
+
+
+def test_a_window_slides() -> None:
+    window = _Window()
+    assert [bool(window.spend(10, 60, 59.9)) for _ in range(11)] == [False] * 10 + [True]
+    # The window began with the first request, and is full until its end …
+    assert window.spend(10, 60, 119.0) == pytest.approx(0.9)
+    # … from when on the ten lose a sixth of one every second.
+    assert window.spend(10, 60, 119.9 + 0.01) == 0.0
+    assert window.spend(10, 60, 119.9 + 0.02) == pytest.approx(5.98)
+    assert window.spend(10, 60, 119.9 + 6.1) == 0.0
+    # Nobody gets more than about ten within any 60 s.
+    allowed = sum(not window.spend(10, 60, 126.0 + at / 10) for at in range(600))
+    assert allowed <= 11
+    assert not window.spend(10, 60, 1000.0), "long ago is forgotten"
+    assert (window.before, window.count) == (0, 1)
+
+
+def test_what_is_told_to_wait_is_enough() -> None:
+    for amount, span, before, left, count in [(5, 60, 5, 50, 2), (1, 60, 0, 30, 1), (100, 1, 100, 0.9, 50)]:
+        wait = _wait_for(amount, span, before, left, count)
+        if count < amount:
+            assert _wait_for(amount, span, before, left - wait - 1e-6, count) == 0
+        else:
+            assert wait == left
+
+
+async def test_those_pushed_out_begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CLIENTS", 10)
+    async with Rates(settings_of()) as rates:
+        await spend(rates, 6)
+        for number in range(1000):
+            await spend(rates, 1, str(number))
+        assert len(rates._windows) == 10
+        assert await spend(rates, 1) == [True]
+
+
+async def test_memory_costs_microseconds() -> None:
+    async with Rates(settings_of()) as rates:
+        limit = RateLimitItemPerMinute(1_000_000)
+        began = time.perf_counter()
+        for number in range(2000):
+            await rates.spend(limit, str(number))
+        assert (time.perf_counter() - began) / 2000 < 100e-6
+
+
+async def test_a_rate_holds_across_processes(redis_url: str) -> None:
+    settings = settings_of(redis_url=redis_url)
+    async with Rates(settings) as one, Rates(settings) as other:
+        assert await spend(one, 3) + await spend(other, 3) == [True] * 5 + [False]
+        wait_s = await one.spend(MINUTE, "somebody")
+        assert 55 < wait_s <= 60
+    client = Redis.from_url(redis_url)
+    assert all(key.startswith(b"marquee:rates") for key in client.scan_iter())
+    assert all(client.ttl(key) > 0 for key in client.scan_iter()), "nothing stays for ever"
+
+
+async def test_a_rate_in_redis_comes_back(redis_url: str) -> None:
+    limit = RateLimitItemPerSecond(3)
+    async with Rates(settings_of(redis_url=redis_url)) as rates:
+        assert await spend(rates, 4, limit=limit) == [True] * 3 + [False]
+        await anyio.sleep(await rates.spend(limit, "somebody") + 0.35)
+        assert await spend(rates, 1, limit=limit) == [True]
+
+
+@pytest.fixture
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Redis is asked again after a moment."""
+    monkeypatch.setattr(module, "REDIS_REST_S", 0.3)
+    return 0.3
+
+
+async def fall_back(rates: Rates, within_s: float) -> None:
+    """The first request after the fault waits for the time limit at most, the next do not; the rate holds."""
+    await rates.spend(MINUTE, "warm up")
+    began = time.perf_counter()
+    assert await spend(rates, 1) == [True]
+    assert time.perf_counter() - began < within_s + 0.05
+    began = time.perf_counter()
+    assert await spend(rates, 5) == [True] * 4 + [False]
+    assert time.perf_counter() - began < 0.01
+
+
+async def test_no_redis_at_all(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    async with Rates(settings_of(redis_url=f"unix://{tmp_path}/none.sock")) as rates:
+        await fall_back(rates, REDIS_TIMEOUT_S)
+    assert caplog.text.count("Redis is away") == 1
+
+
+async def test_a_redis_that_takes_connections_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://:geheimnis@127.0.0.1:{silent.getsockname()[1]}"
+        async with Rates(settings_of(redis_url=url)) as rates:
+            await fall_back(rates, REDIS_TIMEOUT_S)
+    assert "geheimnis" not in caplog.text
+
+
+async def test_a_redis_that_is_killed_and_comes_back(
+    tmp_path: Path, no_rest: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    with run_redis(tmp_path) as url:
+        rates = Rates(settings_of(redis_url=url))
+        assert await spend(rates, 6) == [True] * 5 + [False]
+    (tmp_path / "redis.sock").unlink(missing_ok=True)
+    assert await spend(rates, 6) == [True] * 5 + [False], "counted in memory, from nought"
+    with run_redis(tmp_path):
+        await anyio.sleep(no_rest)
+        assert await spend(rates, 6) == [True] * 5 + [False], "counted there, from nought"
+        assert "Redis is back" in caplog.text
+        await rates.__aexit__(None, None, None)
+    assert caplog.text.count("Redis is away") == 1
+
+
+@pytest.fixture
+def paused(redis_url: str) -> Iterator[str]:
+    process = int(Redis.from_url(redis_url).info("server")["process_id"])
+    os.kill(process, signal.SIGSTOP)
+    yield redis_url
+    os.kill(process, signal.SIGCONT)
+
+
+async def test_a_redis_that_is_paused(paused: str, no_rest: float) -> None:
+    async with Rates(settings_of(redis_url=paused)) as rates:
+        await fall_back(rates, REDIS_TIMEOUT_S)
+        await anyio.sleep(no_rest)
+        began = time.perf_counter()
+        assert await spend(rates, 1, "next") == [True]
+        assert await spend(rates, 50, "next", RateLimitItemPerMinute(100)) == [True] * 50
+        assert time.perf_counter() - began < REDIS_TIMEOUT_S + 0.05, "one request waits, the others do not"
+
+
+async def test_a_redis_that_is_full(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    client = Redis.from_url(redis_url)
+    client.config_set("maxmemory", 1)
+    with pytest.raises(ResponseError):
+        client.set("x", "y")
+    async with Rates(settings_of(redis_url=redis_url)) as rates:
+        await fall_back(rates, REDIS_TIMEOUT_S)
+    assert "Redis is away (ResponseError)" in caplog.text
+
+
+async def test_a_redis_that_forgot_its_scripts(redis_url: str) -> None:
+    async with Rates(settings_of(redis_url=redis_url)) as rates:
+        await spend(rates, 2)
+        Redis.from_url(redis_url).script_flush()
+        assert await spend(rates, 4) == [True] * 3 + [False]
