@@ -28,6 +28,7 @@ class AuditAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Entries of the audit log, newest first."""
 
     entries: list[audit.Entry]
+    """Newest first."""
 
 
 class Worker(Presence, frozen=True, kw_only=True):
@@ -41,6 +42,7 @@ class WorkersAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The workers heard of within a day, the latest first."""
 
     workers: list[Worker]
+    """The one heard of last comes first."""
 
 
 @get(

@@ -37,21 +37,27 @@ class GenerationSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A generation. Times are UTC; what is not known of an incomplete one is null."""
 
     id: str
+    """`v{mapping version}-{when its build began}`."""
     live: bool
+    """Whether searches are answered from it."""
     complete: bool
     """Whether its build ended."""
     readable: bool
     """Whether this release can search it."""
     pinned: bool
+    """Whether it is held against every reindex."""
     set_aside: SetAside
     """Why it is not to be live although it is complete; empty where nothing speaks against it."""
     mapping_version: int
+    """Of the index definitions it was built with."""
     built_at: datetime
     """When its build began."""
     swapped_at: datetime | None
     """When it last became live."""
     counts: dict[str, int]
+    """Documents by kind; empty for an incomplete one."""
     source: SourceMeta | None
+    """What it was built from."""
     gate_passed: bool | None
     """What the gate said of it; null where it was not asked."""
 
@@ -64,6 +70,7 @@ class GenerationAnswer(GenerationSummary, frozen=True, kw_only=True):
     marquee_version: str | None
     """The release that built it."""
     attribution: str
+    """What has to be shown with its data."""
     options: dict[str, str]
     """The settings that decide who and what is indexed."""
     fill: dict[str, dict[str, float]]
@@ -78,6 +85,7 @@ class GenerationsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """All generations, newest first."""
 
     generations: list[GenerationSummary]
+    """Newest first."""
 
 
 class ActivateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

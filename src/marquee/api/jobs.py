@@ -67,6 +67,7 @@ class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs, newest first."""
 
     jobs: list[Job]
+    """Newest first."""
 
 
 @post(

@@ -25,17 +25,24 @@ class ParameterError(msgspec.Struct, frozen=True):
     """What is wrong with one parameter."""
 
     parameter: str
+    """Its name, or where in the body it stands: `queries[3].born`."""
     message: str
+    """What is wrong with it, for people."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An error answer. `type` names the kind of problem and never changes; `detail` is for people."""
 
     type: str
+    """Which kind of problem, as a reference to its page: `/problems/bad-request`. Decide by this."""
     title: str
+    """The kind of problem in words."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What happened this time, for people; its wording may change."""
     errors: tuple[ParameterError, ...] = ()
+    """Every parameter that is wrong; only where parameters are."""
     job: Job | None = None
     """Of `job-running`: the job under way."""
 

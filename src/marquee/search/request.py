@@ -72,7 +72,9 @@ class MatchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     id: Annotated[str, Meta(min_length=1, max_length=100, description="Names the result; any text.")]
     name: Query
     born: Annotated[int, Meta(ge=0, le=9999)] | None = None
+    """Hint: the year of birth."""
     born_tolerance: Annotated[int, Meta(ge=0, le=100)] = 1
+    """Years by which `born` may be wrong."""
     title: (
         Annotated[str, Meta(min_length=1, max_length=200)]
         | Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=10)]
@@ -95,6 +97,7 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Match many names at once."""
 
     queries: Annotated[list[MatchQuery], Meta(min_length=1, max_length=100)]
+    """The names, 100 at most, each with an `id` of its own."""
     min_score: Annotated[float, Meta(ge=0, le=1, description="Below this, `match` is null.")] = 0.5
     candidates: Annotated[int, Meta(ge=0, le=20, description="Hits to return for each name.")] = 5
 
