@@ -9,7 +9,7 @@ from litestar.params import Parameter
 
 from marquee.api.answers import Answers
 from marquee.api.operation import json_body, operation_for, operation_taking, query_pairs
-from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
+from marquee.api.responses import BODY_PROBLEMS, NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import ActorAnswer, CreditsAnswer, MatchAnswer, SearchAnswer, SuggestAnswer
 from marquee.search.lookup import Lookup
 from marquee.search.request import (
@@ -24,6 +24,12 @@ from marquee.search.request import (
 )
 
 AnyRequest = Request[Any, Any, Any]
+Nconst = Annotated[
+    str,
+    Parameter(
+        description="IMDb's id of the person, `nm0350453` say.", schema_extra={"pattern": "^nm[0-9]{7,10}$"}
+    ),
+]
 
 MAX_MATCH_BYTES = 1 << 20
 """A hundred names with ten titles of 200 letters each are a quarter of it."""
@@ -50,7 +56,7 @@ async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -
     summary="Find the bearers of up to 100 names at once",
     tags=["actors"],
     request_max_body_size=MAX_MATCH_BYTES,
-    responses=data_of(MatchAnswer) | PROBLEMS,
+    responses=data_of(MatchAnswer) | PROBLEMS | BODY_PROBLEMS,
 )
 async def match_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
@@ -83,7 +89,7 @@ async def get_actor(
     request: AnyRequest,
     lookup: Lookup,
     answers: Answers,
-    nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
+    nconst: Nconst,
 ) -> Response[Any]:
     """Return a person by id."""
     parse(IdRequest, query_pairs(request))
@@ -102,7 +108,7 @@ async def get_credits(
     request: AnyRequest,
     lookup: Lookup,
     answers: Answers,
-    nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
+    nconst: Nconst,
 ) -> Response[Any]:
     """Return a page of somebody's credits; at most 200 are kept, the newest."""
     asked = parse(CreditsRequest, query_pairs(request))

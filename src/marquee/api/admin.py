@@ -92,7 +92,7 @@ def administer(tokens: Tokens) -> Router:
             list_workers,
         ],
         guards=[auth.require("admin", tokens)],
-        security=[{"token": []}],
+        security=[{"token": ["admin"]}],
         tags=["admin"],
         cache_control=CacheControlHeader(no_store=True),
         request_max_body_size=MAX_BODY_BYTES,

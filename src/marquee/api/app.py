@@ -15,13 +15,14 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, License, SecurityScheme
+from litestar.openapi.spec import Components, License
 from litestar.static_files import create_static_files_router
 
 from marquee import __version__
-from marquee.api import actors, admin, health, problems, telemetry, titles
+from marquee.api import actors, admin, health, problem_pages, problems, telemetry, titles
 from marquee.api.answers import Answers
 from marquee.api.auth import Tokens
+from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
 from marquee.errors import MarqueeError
@@ -33,11 +34,6 @@ from marquee.settings import Settings
 STATIC = Path(str(files("marquee.api"))) / "static"
 
 MAX_URL_BYTES = 32 << 10
-
-DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
-
-Errors are `application/problem+json` (RFC 9457). Reading needs no token; administration takes one of the role
-admin, as `Authorization: Bearer TOKEN`."""
 
 
 class _SwaggerPage(OpenAPIRenderPlugin):
@@ -103,6 +99,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             health.ready,
             health.status,
             telemetry.metrics,
+            problem_pages.get_problem,
             admin.administer(tokens),
             create_static_files_router(
                 path="/static",
@@ -137,10 +134,11 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             title="Marquee",
             version=__version__,
             description=DESCRIPTION,
-            components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
+            tags=TAGS,
+            components=Components(security_schemes={"token": TOKEN}),
             license=License(name="Apache-2.0", identifier="Apache-2.0"),
             path="/schema",
-            render_plugins=[_SwaggerPage(path="/docs")],
+            render_plugins=[_SwaggerPage(path="/docs"), DocumentPlugin()],
             use_handler_docstrings=True,
         ),
     )

@@ -12,13 +12,14 @@ from msgspec import Meta
 
 from marquee.api.auth import Token
 from marquee.api.operation import (
+    SLUG,
     Reason,
     check_slug,
     json_body,
     operation_taking,
     query_pairs,
 )
-from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conflict, data_of
+from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, NOTHING, conflict, data_of
 from marquee.engine import generations
 from marquee.engine.generations import Generation, SetAside, SourceMeta
 from marquee.engine.records import Records
@@ -30,7 +31,10 @@ from marquee.search.parsing import read_body
 from marquee.search.request import IdRequest, parse
 
 AdminRequest = Request[Any, Token, Any]
-GenerationId = Annotated[str, Parameter(description="The generation's id, `v1-20261122t030512` say.")]
+GenerationId = Annotated[
+    str,
+    Parameter(description="The generation's id, `v1-20261122t030512` say.", schema_extra={"pattern": SLUG}),
+]
 
 
 class GenerationSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,7 +209,7 @@ async def put_pin(request: AdminRequest, records: Records) -> Response[Any]:
     "/pin",
     operation_id="unpin",
     summary="Take the pin off",
-    responses=ADMIN_PROBLEMS | NOT_FOUND,
+    responses=NOTHING | ADMIN_PROBLEMS | NOT_FOUND,
 )
 async def delete_pin(request: AdminRequest, records: Records) -> None:
     """Let reindexes make their generations live again; 404 where nothing is pinned."""

@@ -18,6 +18,7 @@ from msgspec import Meta
 from marquee.api.auth import Token
 from marquee.api.operation import (
     HEAD_EXTENSION,
+    SLUG,
     ListRequest,
     Reason,
     check_slug,
@@ -37,11 +38,12 @@ from marquee.search.parsing import read_body, read_pairs
 from marquee.search.request import IdRequest, parse
 
 AdminRequest = Request[Any, Token, Any]
-JobId = Annotated[str, Parameter(description="The job's id.")]
+JobId = Annotated[str, Parameter(description="The job's id.", schema_extra={"pattern": SLUG})]
 
 EVENT_STREAM = "text/event-stream"
 MAX_KEY = 255
 """Letters of an idempotency key."""
+KEY = f"^[\\x21-\\x7e]{{1,{MAX_KEY}}}$"
 # A job changes once a second; half of that is soon enough to watch it.
 POLL_S = 0.5
 # Proxies cut what is silent for a minute, some for 15 s.
@@ -52,6 +54,7 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Ask for a job."""
 
     kind: Literal["reindex"]
+    """What sort of job."""
     source: Annotated[
         Literal["live", "sample", "imdb"], Meta(description="`live`: that of the live generation.")
     ] = "live"
@@ -80,7 +83,9 @@ class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     | ADMIN_PROBLEMS
     | BODY_PROBLEMS
     | conflict(
-        "A job is under way (`job-running`, with the `job`); or the key was used for another request."
+        "A job is under way (`job-running`, with the `job`); or the key was used for another request.",
+        "job-running",
+        "conflict",
     ),
 )
 async def request_job(
@@ -89,7 +94,9 @@ async def request_job(
     idempotency_key: Annotated[
         str | None,
         Parameter(
-            header="Idempotency-Key", description="The same key and body are the same job, however often."
+            header="Idempotency-Key",
+            description="The same key and body are the same job, however often.",
+            schema_extra={"pattern": KEY},
         ),
     ] = None,
 ) -> Response[Any]:
@@ -208,6 +215,6 @@ def _comment(text: str) -> bytes:
 
 
 def _check_key(key: str | None) -> str:
-    if key is not None and not re.fullmatch(rf"[\x21-\x7e]{{1,{MAX_KEY}}}", key):
+    if key is not None and not re.fullmatch(KEY, key):
         raise RequestError({"Idempotency-Key": f"is not 1 to {MAX_KEY} letters, digits and signs of ASCII"})
     return key or ""

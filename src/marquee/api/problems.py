@@ -78,6 +78,32 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
 }
 
 
+# What the framework refuses before a handler is asked. The names are ours: Python words a status otherwise in
+# every other release, and a problem's `type` never changes.
+REFUSALS: dict[HTTPStatus, Kind] = {
+    kind.status: kind
+    for kind in (
+        KINDS[errors.RequestError],
+        KINDS[errors.NotFoundError],
+        Kind("method-not-allowed", "Not with this method", HTTPStatus.METHOD_NOT_ALLOWED),
+        Kind("request-entity-too-large", "The body is too long", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        Kind("request-uri-too-long", "The URL is too long", HTTPStatus.REQUEST_URI_TOO_LONG),
+        Kind("unsupported-media-type", "The body is no JSON", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        Kind("too-many-requests", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS),
+        Kind(
+            "request-header-fields-too-large",
+            "The headers are too long",
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ),
+    )
+}
+
+
+def kinds() -> dict[str, Kind]:
+    """Return every kind of problem by its name."""
+    return {kind.name: kind for kind in (*KINDS.values(), *REFUSALS.values())}
+
+
 def kind_of(error: errors.MarqueeError) -> Kind:
     """Return how an error is answered."""
     return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
@@ -103,8 +129,8 @@ def respond_to_http(request: Request[Any, Any, Any], error: HTTPException) -> Re
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return respond_to_unexpected(request, error)
-    name = status.phrase.lower().replace(" ", "-")
-    return respond(Kind(name, status.phrase, status), error.detail, headers=error.headers or {})
+    kind = REFUSALS.get(status) or msgspec.structs.replace(KINDS[errors.RequestError], status=status)
+    return respond(kind, error.detail, headers=error.headers or {})
 
 
 def respond_to_missing_file(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
