@@ -61,6 +61,17 @@ async def refuse_long_urls(request: Request[Any, Any, Any]) -> None:
         raise HTTPException(status_code=414, detail=f"the URL is longer than {MAX_URL_BYTES} bytes")
 
 
+async def answer_early(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Answer what needs no handler of ours."""
+    await refuse_long_urls(request)
+    if request.method != "OPTIONS":
+        return None
+    # Of a path with several methods, the framework's own answer names those of its first handler alone.
+    template = request.scope["path_template"]
+    methods = next((route.methods for route in request.app.routes if route.path_format == template), None)
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))}) if methods else None
+
+
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     """Build the service for one engine; it connects when it starts and needs no engine to start.
 
@@ -126,7 +137,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             HTTPException: problems.respond_to_http,
             Exception: problems.respond_to_unexpected,
         },
-        before_request=refuse_long_urls,
+        before_request=answer_early,
         lifespan=[open_cluster],
         state=State({"closing": closing}),
         logging_config=None,

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
 from msgspec import Meta
@@ -64,6 +63,15 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = False
     dry_run: Annotated[bool, Meta(description="Report what would change, and index nothing.")] = False
     reason: Reason = ""
+
+
+class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the server-sent events of a job."""
+
+    event: Literal["job"]
+    """Always the same."""
+    data: str
+    """The job, as JSON."""
 
 
 class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,21 +166,12 @@ async def cancel_job(request: AdminRequest, jobs: Jobs, records: Records, job_id
     "/jobs/{job_id:str}/events",
     operation_id="followJob",
     summary="Watch a job",
-    responses={
-        200: ResponseSpec(
-            str,
-            description="Events named `job`, each with the job as JSON; the last one has ended.",
-            media_type=EVENT_STREAM,
-            generate_examples=False,
-        )
-    }
-    | ADMIN_PROBLEMS
-    | NOT_FOUND,
+    responses=data_of(JobEvent, media_type=EVENT_STREAM) | ADMIN_PROBLEMS | NOT_FOUND,
 )
 async def follow_job(
     request: AdminRequest, jobs: Jobs, closing: asyncio.Event, job_id: JobId
 ) -> Stream | Response[Any]:
-    """Send the job at once and whenever it changes, as server-sent events, until it has ended."""
+    """Send the job at once and whenever it changes, until it has ended; server-sent events, one by one."""
     parse(IdRequest, query_pairs(request))
     job = await jobs.get(check_slug("job", job_id))
     if HEAD_EXTENSION in (request.scope.get("extensions") or {}):

@@ -161,7 +161,8 @@ def respond(
         errors=parameters,
         job=job,
     )
-    sent = {"Cache-Control": "no-store", **kind.headers, **(headers or {})}
+    # In lower case, as the framework writes it: else it is sent twice where a router sets it, too.
+    sent = {"cache-control": "no-store", **kind.headers, **(headers or {})}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = str(RETRY_AFTER_S)
     return Response(

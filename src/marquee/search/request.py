@@ -19,7 +19,15 @@ MAX_WINDOW = 100
 MAX_TOKENS = 12
 """Words of a query that count; no name has more, and 100 one-letter words must not become 100 clauses."""
 
-Query = Annotated[str, Meta(max_length=200, description="What was typed: a name, in any spelling.")]
+Query = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        description="What was typed: a name, in any spelling, with one letter or digit at least.",
+        # Told, and checked below: an empty one has an answer of its own.
+        extra_json_schema={"minLength": 1, "pattern": "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]*$"},
+    ),
+]
 Limit = Annotated[int, Meta(ge=1, le=50, description="How many answers at most.")]
 
 MAX_LETTERS = 200
@@ -48,7 +56,9 @@ class SearchRequest(_Typed, frozen=True, kw_only=True):
     """Search people by name, typos tolerated."""
 
     limit: Limit = 10
-    offset: Annotated[int, Meta(ge=0, le=MAX_WINDOW, description="How many hits to skip.")] = 0
+    offset: Annotated[
+        int, Meta(ge=0, le=MAX_WINDOW, description="How many hits to skip; with `limit` 100 at most.")
+    ] = 0
     profession: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...],
         Meta(max_length=10, description="Only people with one of these professions, `actor` say."),
