@@ -79,7 +79,6 @@ HEADERS = {
 }
 _OF_DATA = ("Marquee-Generation", "Marquee-Data-Age", "Server-Timing", "ETag", "Cache-Control")
 _OF_STATUS = {
-    "202": ("Location",),
     "401": ("WWW-Authenticate",),
     "429": ("Retry-After",),
     "503": ("Retry-After",),
@@ -94,41 +93,20 @@ IF_NONE_MATCH: Json = {
     "in": "header",
     "description": "The `ETag` of an answer from before: 304 where it would be the same.",
     "schema": {"type": "string"},
-    "example": 'W/"v1-20261122t030512-1c291ca3"',
 }
 
 NOT_MODIFIED: Json = {"description": "The answer is the one whose `ETag` was sent; it has no body."}
 
-# From an answer to the next request: operation, then its parameters.
+# From an answer to the next request: operation, then its parameters. Only what every such answer has.
 LINKS: dict[str, dict[str, dict[str, str]]] = {
-    "searchActors": {
-        "getActor": {"nconst": "$response.body#/hits/0/nconst"},
-        "getCredits": {"nconst": "$response.body#/hits/0/nconst"},
-    },
-    "suggestActors": {"getActor": {"nconst": "$response.body#/suggestions/0/nconst"}},
-    "getActor": {
-        "getCredits": {"nconst": "$response.body#/actor/nconst"},
-        "getTitle": {"tconst": "$response.body#/actor/known_for/0/tconst"},
-    },
-    "getCredits": {
-        "getCredits": {"nconst": "$request.path.nconst", "cursor": "$response.body#/next_cursor"},
-        "getTitle": {"tconst": "$response.body#/credits/0/tconst"},
-    },
-    "searchTitles": {
-        "getTitle": {"tconst": "$response.body#/hits/0/tconst"},
-        "getCast": {"tconst": "$response.body#/hits/0/tconst"},
-    },
-    "getCast": {"getActor": {"nconst": "$response.body#/cast/0/nconst"}},
+    "getActor": {"getCredits": {"nconst": "$response.body#/actor/nconst"}},
+    "getTitle": {"getCast": {"tconst": "$response.body#/title/tconst"}},
     "requestJob": {
         "getJob": {"job_id": "$response.body#/id"},
         "followJob": {"job_id": "$response.body#/id"},
         "cancelJob": {"job_id": "$response.body#/id"},
     },
-    "listJobs": {"getJob": {"job_id": "$response.body#/jobs/0/id"}},
-    "listGenerations": {
-        "getGeneration": {"generation": "$response.body#/generations/0/id"},
-        "activateGeneration": {"generation": "$response.body#/generations/0/id"},
-    },
+    "pin": {"activateGeneration": {"generation": "$response.body#/generation"}},
 }
 
 
@@ -153,6 +131,8 @@ def build(app: Litestar) -> Json:
         _tidy(operation)
         for status, response in operation["responses"].items():
             _add_headers(response, status, is_data=is_data)
+        if operation["operationId"] == "requestJob":
+            operation["responses"]["202"]["headers"]["Location"] = _refer("headers", "Location")
         _add_links(operation)
         for key, example in examples[operation["operationId"]].items():
             _add_example(operation, key, example)
@@ -191,9 +171,7 @@ def _tidy(operation: Json) -> None:
 
 def _add_headers(response: Json, status: str, *, is_data: bool) -> None:
     names = _OF_DATA if is_data and status in ("200", "304") else ("Cache-Control",)
-    response["headers"] = {
-        name: {"$ref": f"#/components/headers/{name}"} for name in (*names, *_OF_STATUS.get(status, ()))
-    }
+    response["headers"] = {name: _refer("headers", name) for name in (*names, *_OF_STATUS.get(status, ()))}
 
 
 def _add_links(operation: Json) -> None:
@@ -221,6 +199,10 @@ def _add_example(operation: Json, key: str, example: Json) -> None:
         answered.setdefault("examples", {})[key] = {"summary": summary, "value": example["answer"]}
 
 
+def _refer(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
 def _share_problems(responses: Json, components: Json) -> None:
     """Keep problems, and the answers they come in, where all operations can refer to them."""
     for status, response in responses.items():
@@ -229,10 +211,10 @@ def _share_problems(responses: Json, components: Json) -> None:
             continue
         for name, example in problems.items():
             components["examples"][name] = {"summary": example["summary"], "value": example["value"]}
-            problems[name] = {"$ref": f"#/components/examples/{name}"}
+            problems[name] = _refer("examples", name)
         name = "-or-".join(problems)
         if components["responses"].setdefault(name, response) == response:
-            responses[status] = {"$ref": f"#/components/responses/{name}"}
+            responses[status] = _refer("responses", name)
 
 
 class DocumentPlugin(OpenAPIRenderPlugin):
