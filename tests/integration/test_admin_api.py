@@ -203,7 +203,9 @@ async def test_limits_of_lists(client: httpx.AsyncClient, records: Records, path
 
 async def test_a_second_job_is_told_of_the_first(client: httpx.AsyncClient, jobs: Jobs) -> None:
     first = await ask(client)
-    found = problem(await client.post("/jobs", json={"kind": "reindex"}), 409, "job-running")
+    refused = await client.post("/jobs", json={"kind": "reindex"})
+    assert refused.headers["cache-control"] == "no-store", "said once"
+    found = problem(refused, 409, "job-running")
     assert (found["job"]["id"], found["job"]["state"]) == (first.id, "requested")
     running = await jobs.begin(first, "host:1")
     found = problem(await client.post("/jobs", json={"kind": "reindex"}), 409, "job-running")

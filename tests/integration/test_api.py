@@ -246,7 +246,8 @@ def test_the_api_describes_itself(client: httpx.Client) -> None:
     assert schema["openapi"].startswith("3.1")
     search = schema["paths"]["/v1/actors/search"]["get"]
     assert {each["name"] for each in search["parameters"]} == {
-        "q", "limit", "offset", "profession", "born", "born_tolerance", "title", "min_score", "explain"
+        "q", "limit", "offset", "profession", "born", "born_tolerance", "title", "min_score", "explain",
+        "If-None-Match",
     }  # fmt: skip
     limit = next(each for each in search["parameters"] if each["name"] == "limit")
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 50)
@@ -454,10 +455,10 @@ def test_a_match_that_is_no_json_is_refused(client: httpx.Client) -> None:
 def test_the_schema_describes_the_body_of_a_match(client: httpx.Client) -> None:
     schema = client.get("/schema/openapi.json").json()
     body = schema["paths"]["/v1/actors/match"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert body["properties"]["queries"]["maxItems"] == 100
-    assert set(body["properties"]["queries"]["items"]["properties"]) == {
-        "id", "name", "born", "born_tolerance", "title"
-    }  # fmt: skip
+    assert body == {"$ref": "#/components/schemas/MatchRequest"}
+    schemas = schema["components"]["schemas"]
+    assert schemas["MatchRequest"]["properties"]["queries"]["maxItems"] == 100
+    assert set(schemas["MatchQuery"]["properties"]) == {"id", "name", "born", "born_tolerance", "title"}
 
 
 def test_an_explanation_says_in_words_why_the_first_beat_the_second(client: httpx.Client) -> None:

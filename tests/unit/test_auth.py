@@ -133,7 +133,7 @@ def test_what_takes_a_token_is_documented(client: TestClient[Litestar], method: 
     schema = client.get("/schema/openapi.json").json()
     template = path.replace("v1-20260101t000000", "{generation}").replace("/x", "/{job_id}")
     operation = schema["paths"][template][method.lower()]
-    assert operation["security"] == [{"token": []}]
+    assert operation["security"] == [{"token": ["admin"]}]
     assert {"400", "401", "403", "503"} <= set(operation["responses"])
     assert schema["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
 

@@ -96,6 +96,20 @@ def test_what_is_our_fault_is_logged_and_not_shown(
     assert "secret" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (400, "bad-request"), (404, "not-found"), (413, "request-entity-too-large"),
+        (414, "request-uri-too-long"), (415, "unsupported-media-type"), (429, "too-many-requests"),
+        (431, "request-header-fields-too-large"), (418, "bad-request"),
+    ],
+)  # fmt: skip
+def test_a_refusals_type_does_not_depend_on_how_python_words_its_status(status: int, name: str) -> None:
+    response = respond_to_http(None, HTTPException(status_code=status, detail="so it is"))  # type: ignore[arg-type]
+    assert (response.status_code, read(response)["status"]) == (status, status)
+    assert read(response)["type"] == f"/problems/{name}"
+
+
 def test_the_frameworks_refusals_are_problems_too() -> None:
     response = respond_to_http(None, MethodNotAllowedException(headers={"Allow": "GET"}))  # type: ignore[arg-type]
     assert read(response)["type"] == "/problems/method-not-allowed"

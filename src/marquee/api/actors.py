@@ -10,7 +10,7 @@ from litestar.params import Parameter
 
 from marquee.api.answers import Answers, Question, typed
 from marquee.api.operation import json_body, operation_for, operation_taking, query_pairs
-from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
+from marquee.api.responses import BODY_PROBLEMS, NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import ActorAnswer, CreditsAnswer, MatchAnswer, SearchAnswer, SuggestAnswer
 from marquee.search.request import (
     CreditsRequest,
@@ -24,6 +24,12 @@ from marquee.search.request import (
 )
 
 AnyRequest = Request[Any, Any, Any]
+Nconst = Annotated[
+    str,
+    Parameter(
+        description="IMDb's id of the person, `nm0350453` say.", schema_extra={"pattern": "^nm[0-9]{7,10}$"}
+    ),
+]
 
 # A hundred hard names at once took 1.3 s on 138,000 people and two cores.
 MATCH_WITHIN_S = 10.0
@@ -55,7 +61,7 @@ async def search_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
     summary="Find the bearers of up to 100 names at once",
     tags=["actors"],
     request_max_body_size=MAX_MATCH_BYTES,
-    responses=data_of(MatchAnswer) | PROBLEMS,
+    responses=data_of(MatchAnswer) | PROBLEMS | BODY_PROBLEMS,
 )
 async def match_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
@@ -92,7 +98,7 @@ async def suggest_actors(request: AnyRequest, answers: Answers) -> Response[Any]
 async def get_actor(
     request: AnyRequest,
     answers: Answers,
-    nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
+    nconst: Nconst,
 ) -> Response[Any]:
     """Return a person by id."""
     parse(IdRequest, query_pairs(request))
@@ -112,7 +118,7 @@ async def get_actor(
 async def get_credits(
     request: AnyRequest,
     answers: Answers,
-    nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
+    nconst: Nconst,
 ) -> Response[Any]:
     """Return a page of somebody's credits; at most 200 are kept, the newest."""
     asked = parse(CreditsRequest, query_pairs(request))

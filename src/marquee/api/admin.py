@@ -29,6 +29,7 @@ class AuditAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Entries of the audit log, newest first."""
 
     entries: list[audit.Entry]
+    """Newest first."""
 
 
 class Worker(Presence, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class WorkersAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The workers heard of within a day, the latest first."""
 
     workers: list[Worker]
+    """The one heard of last comes first."""
 
 
 @get(
@@ -93,7 +95,7 @@ def administer(access: Access) -> Router:
             list_workers,
         ],
         middleware=[access.admit_admins()],
-        security=[{"token": []}],
+        security=[{"token": ["admin"]}],
         tags=["admin"],
         cache_control=CacheControlHeader(no_store=True),
         request_max_body_size=MAX_BODY_BYTES,

@@ -15,11 +15,11 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, License, SecurityScheme
+from litestar.openapi.spec import Components, License
 from litestar.static_files import create_static_files_router
 
 from marquee import __version__
-from marquee.api import actors, admin, health, problems, telemetry, titles
+from marquee.api import actors, admin, health, problem_pages, problems, telemetry, titles
 from marquee.api.access import Access
 from marquee.api.admission import Admission
 from marquee.api.answers import Answers
@@ -29,6 +29,7 @@ from marquee.api.headers import Headers
 from marquee.api.live import Live
 from marquee.api.measures import Measures
 from marquee.api.rates import Rates
+from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
@@ -43,12 +44,6 @@ STATIC = Path(str(files("marquee.api"))) / "static"
 MAX_URL_BYTES = 32 << 10
 # An engine that failed so often running is left alone for so long, and then tried by one request.
 ENGINE_FAILURES, ENGINE_PAUSE_S = 5, 1.0
-
-DESCRIPTION = """Typo-tolerant search and autocomplete for actors and titles.
-
-Errors are `application/problem+json` (RFC 9457). A token is sent as `Authorization: Bearer TOKEN`.
-Administration takes one of the role admin; reading takes one only where the service is not public, and an
-unknown one is refused everywhere."""
 
 
 class _SwaggerPage(OpenAPIRenderPlugin):
@@ -81,6 +76,17 @@ async def refuse_odd_urls(request: Request[Any, Any, Any]) -> None:
         raise HTTPException(status_code=414, detail=f"the URL is longer than {MAX_URL_BYTES} bytes")
     if b"//" in path or b"%2f" in path.lower():
         raise NotFoundException
+
+
+async def answer_early(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Answer what needs no handler of ours."""
+    await refuse_odd_urls(request)
+    if request.method != "OPTIONS":
+        return None
+    # Of a path with several methods, the framework's own answer names those of its first handler alone.
+    template = request.scope["path_template"]
+    methods = next((route.methods for route in request.app.routes if route.path_format == template), None)
+    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))}) if methods else None
 
 
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
@@ -133,6 +139,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             health.live,
             health.ready,
             telemetry.metrics,
+            problem_pages.get_problem,
             Router(
                 path="/",
                 route_handlers=[
@@ -177,7 +184,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             HTTPException: problems.respond_to_http,
             Exception: problems.respond_to_unexpected,
         },
-        before_request=refuse_odd_urls,
+        before_request=answer_early,
         before_send=[headers.add],
         lifespan=[run_beside],
         state=State({"closing": closing}),
@@ -186,10 +193,11 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             title="Marquee",
             version=__version__,
             description=DESCRIPTION,
-            components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
+            tags=TAGS,
+            components=Components(security_schemes={"token": TOKEN}),
             license=License(name="Apache-2.0", identifier="Apache-2.0"),
             path="/schema",
-            render_plugins=[_SwaggerPage(path="/docs")],
+            render_plugins=[_SwaggerPage(path="/docs"), DocumentPlugin()],
             use_handler_docstrings=True,
         ),
     )

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from marquee.api.auth import Token
 from marquee.api.operation import (
+    SLUG,
     Reason,
     check_slug,
     json_body,
@@ -19,7 +20,7 @@ from marquee.api.operation import (
     query_pairs,
     read_bytes,
 )
-from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conflict, data_of
+from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, NOTHING, conflict, data_of
 from marquee.engine import generations
 from marquee.engine.generations import Generation, SetAside, SourceMeta
 from marquee.engine.records import Records
@@ -31,28 +32,37 @@ from marquee.search.parsing import read_body
 from marquee.search.request import IdRequest, parse
 
 AdminRequest = Request[Any, Token, Any]
-GenerationId = Annotated[str, Parameter(description="The generation's id, `v1-20261122t030512` say.")]
+GenerationId = Annotated[
+    str,
+    Parameter(description="The generation's id, `v1-20261122t030512` say.", schema_extra={"pattern": SLUG}),
+]
 
 
 class GenerationSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A generation. Times are UTC; what is not known of an incomplete one is null."""
 
     id: str
+    """`v{mapping version}-{when its build began}`."""
     live: bool
+    """Whether searches are answered from it."""
     complete: bool
     """Whether its build ended."""
     readable: bool
     """Whether this release can search it."""
     pinned: bool
+    """Whether it is held against every reindex."""
     set_aside: SetAside
     """Why it is not to be live although it is complete; empty where nothing speaks against it."""
     mapping_version: int
+    """Of the index definitions it was built with."""
     built_at: datetime
     """When its build began."""
     swapped_at: datetime | None
     """When it last became live."""
     counts: dict[str, int]
+    """Documents by kind; empty for an incomplete one."""
     source: SourceMeta | None
+    """What it was built from."""
     gate_passed: bool | None
     """What the gate said of it; null where it was not asked."""
 
@@ -65,6 +75,7 @@ class GenerationAnswer(GenerationSummary, frozen=True, kw_only=True):
     marquee_version: str | None
     """The release that built it."""
     attribution: str
+    """What has to be shown with its data."""
     options: dict[str, str]
     """The settings that decide who and what is indexed."""
     fill: dict[str, dict[str, float]]
@@ -79,6 +90,7 @@ class GenerationsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """All generations, newest first."""
 
     generations: list[GenerationSummary]
+    """Newest first."""
 
 
 class ActivateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -198,7 +210,7 @@ async def put_pin(request: AdminRequest, records: Records) -> Response[Any]:
     "/pin",
     operation_id="unpin",
     summary="Take the pin off",
-    responses=ADMIN_PROBLEMS | NOT_FOUND,
+    responses=NOTHING | ADMIN_PROBLEMS | NOT_FOUND,
 )
 async def delete_pin(request: AdminRequest, records: Records) -> None:
     """Let reindexes make their generations live again; 404 where nothing is pinned."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request, Response, get
 
 from marquee.api.operation import query_pairs
-from marquee.api.responses import PROBLEMS, data_of
+from marquee.api.responses import ANY_PROBLEMS, BAD_REQUEST, UNAVAILABLE, data_of
 from marquee.engine.cluster import Cluster
 from marquee.reindex.status import JobSummary, Status, read_status
 from marquee.search.lookup import Lookup
@@ -18,10 +18,32 @@ from marquee.settings import Settings
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-@get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
-async def live() -> Response[dict[str, str]]:
+class Liveness(msgspec.Struct, frozen=True):
+    """The process is alive."""
+
+    status: Literal["live"] = "live"
+    """Always the same."""
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Searches can be answered."""
+
+    status: Literal["ready"] = "ready"
+    """Always the same."""
+    generation: str
+    """What they are answered from."""
+
+
+@get(
+    "/health/live",
+    operation_id="live",
+    summary="Is the process alive?",
+    tags=["health"],
+    responses=data_of(Liveness) | ANY_PROBLEMS,
+)
+async def live() -> Response[Liveness]:
     """Answer without any I/O: an engine that is away must not get this process restarted."""
-    return Response({"status": "live"}, headers=NO_STORE)
+    return Response(Liveness(), headers=NO_STORE)
 
 
 @get(
@@ -29,11 +51,11 @@ async def live() -> Response[dict[str, str]]:
     operation_id="ready",
     summary="Can searches be answered?",
     tags=["health"],
-    responses={503: PROBLEMS[503]},
+    responses=data_of(Readiness) | UNAVAILABLE | ANY_PROBLEMS,
 )
-async def ready(lookup: Lookup) -> Response[dict[str, str]]:
+async def ready(lookup: Lookup) -> Response[Readiness]:
     """Answer 200 once both aliases of a live generation answer a search."""
-    return Response({"status": "ready", "generation": await lookup.probe()}, headers=NO_STORE)
+    return Response(Readiness(generation=await lookup.probe()), headers=NO_STORE)
 
 
 @get(
@@ -41,7 +63,7 @@ async def ready(lookup: Lookup) -> Response[dict[str, str]]:
     operation_id="status",
     summary="Live generation, data age, counts, health",
     tags=["health"],
-    responses=data_of(Status) | {status: PROBLEMS[status] for status in (400, 401, 429)},
+    responses=data_of(Status) | BAD_REQUEST | ANY_PROBLEMS,
 )
 async def status(request: Request[Any, Any, Any], cluster: Cluster, settings: Settings) -> Response[Any]:
     """Describe the live generation and the engine."""

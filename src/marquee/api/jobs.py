@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 from litestar.response import Stream
 from msgspec import Meta
@@ -18,6 +17,7 @@ from msgspec import Meta
 from marquee.api.auth import Token
 from marquee.api.operation import (
     HEAD_EXTENSION,
+    SLUG,
     ListRequest,
     Reason,
     check_slug,
@@ -37,11 +37,12 @@ from marquee.search.parsing import read_body, read_pairs
 from marquee.search.request import IdRequest, parse
 
 AdminRequest = Request[Any, Token, Any]
-JobId = Annotated[str, Parameter(description="The job's id.")]
+JobId = Annotated[str, Parameter(description="The job's id.", schema_extra={"pattern": SLUG})]
 
 EVENT_STREAM = "text/event-stream"
 MAX_KEY = 255
 """Letters of an idempotency key."""
+KEY = f"^[\\x21-\\x7e]{{1,{MAX_KEY}}}$"
 # A job changes once a second; half of that is soon enough to watch it.
 POLL_S = 0.5
 # Proxies cut what is silent for a minute, some for 15 s.
@@ -52,6 +53,7 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Ask for a job."""
 
     kind: Literal["reindex"]
+    """What sort of job."""
     source: Annotated[
         Literal["live", "sample", "imdb"], Meta(description="`live`: that of the live generation.")
     ] = "live"
@@ -63,10 +65,20 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reason: Reason = ""
 
 
+class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the server-sent events of a job."""
+
+    event: Literal["job"]
+    """Always the same."""
+    data: str
+    """The job, as JSON."""
+
+
 class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs, newest first."""
 
     jobs: list[Job]
+    """Newest first."""
 
 
 @post(
@@ -79,7 +91,9 @@ class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     | ADMIN_PROBLEMS
     | BODY_PROBLEMS
     | conflict(
-        "A job is under way (`job-running`, with the `job`); or the key was used for another request."
+        "A job is under way (`job-running`, with the `job`); or the key was used for another request.",
+        "job-running",
+        "conflict",
     ),
 )
 async def request_job(
@@ -88,7 +102,9 @@ async def request_job(
     idempotency_key: Annotated[
         str | None,
         Parameter(
-            header="Idempotency-Key", description="The same key and body are the same job, however often."
+            header="Idempotency-Key",
+            description="The same key and body are the same job, however often.",
+            schema_extra={"pattern": KEY},
         ),
     ] = None,
 ) -> Response[Any]:
@@ -150,21 +166,12 @@ async def cancel_job(request: AdminRequest, jobs: Jobs, records: Records, job_id
     "/jobs/{job_id:str}/events",
     operation_id="followJob",
     summary="Watch a job",
-    responses={
-        200: ResponseSpec(
-            str,
-            description="Events named `job`, each with the job as JSON; the last one has ended.",
-            media_type=EVENT_STREAM,
-            generate_examples=False,
-        )
-    }
-    | ADMIN_PROBLEMS
-    | NOT_FOUND,
+    responses=data_of(JobEvent, media_type=EVENT_STREAM) | ADMIN_PROBLEMS | NOT_FOUND,
 )
 async def follow_job(
     request: AdminRequest, jobs: Jobs, closing: asyncio.Event, job_id: JobId
 ) -> Stream | Response[Any]:
-    """Send the job at once and whenever it changes, as server-sent events, until it has ended."""
+    """Send the job at once and whenever it changes, until it has ended; server-sent events, one by one."""
     parse(IdRequest, query_pairs(request))
     job = await jobs.get(check_slug("job", job_id))
     if HEAD_EXTENSION in (request.scope.get("extensions") or {}):
@@ -207,6 +214,6 @@ def _comment(text: str) -> bytes:
 
 
 def _check_key(key: str | None) -> str:
-    if key is not None and not re.fullmatch(rf"[\x21-\x7e]{{1,{MAX_KEY}}}", key):
+    if key is not None and not re.fullmatch(KEY, key):
         raise RequestError({"Idempotency-Key": f"is not 1 to {MAX_KEY} letters, digits and signs of ASCII"})
     return key or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -17,6 +17,12 @@ from marquee.errors import NotFoundError, RequestError
 
 # A request has a dozen parameters at most; more are an attack or a mistake.
 MAX_PARAMETERS = 50
+
+COMPONENTS = "#/components/schemas/"
+"""Where a document keeps the schemas of structs, by their names."""
+
+SLUG = "^[a-z0-9-]{1,64}$"
+"""What the ids of our own making look like."""
 
 HEAD_EXTENSION = "marquee.head"
 """Key in the `extensions` of a scope: what is answered as GET was asked as HEAD, and nobody reads a body."""
@@ -59,7 +65,7 @@ def check_slug(what: str, text: str) -> str:
     Raises:
         NotFoundError: none of ours looks like that.
     """
-    if not re.fullmatch("[a-z0-9-]{1,64}", text):
+    if not re.fullmatch(SLUG, text):
         raise NotFoundError(f"there is no {what} of this id")
     return text
 
@@ -93,29 +99,19 @@ def operation_for(struct: type[msgspec.Struct]) -> type[Operation]:
 
 
 def operation_taking(struct: type[msgspec.Struct], *, required: bool = True) -> type[Operation]:
-    """Return an OpenAPI operation class that documents `struct` as the JSON body."""
-    (reference,), components = msgspec.json.schema_components([struct], ref_template="{name}")
-    schema = _to_schema(_resolve(reference, components))
+    """Return an OpenAPI operation class that documents `struct`, its `body`, as the JSON body."""
 
     @dataclass
     class BodyOperation(Operation):
+        body: ClassVar[type[msgspec.Struct]] = struct
+
         def __post_init__(self) -> None:
+            schema = Reference(ref=f"{COMPONENTS}{struct.__name__}")
             self.request_body = RequestBody(
                 content={"application/json": OpenAPIMediaType(schema=schema)}, required=required
             )
 
     return BodyOperation
-
-
-def _resolve(schema: Any, components: dict[str, Any]) -> Any:
-    """Return a JSON schema with what its references stand for in their place."""
-    if isinstance(schema, list):
-        return [_resolve(each, components) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _resolve(components[schema["$ref"]], components)
-    return {key: _resolve(value, components) for key, value in schema.items()}
 
 
 def _describe(field: msgspec.structs.FieldInfo) -> Parameter:
@@ -138,17 +134,14 @@ _NAMES = {
     "minItems": "min_items",
     "maxItems": "max_items",
     "anyOf": "any_of",
-    "additionalProperties": "additional_properties",
 }
 
 
 def _to_schema(schema: dict[str, Any]) -> Schema:
-    """Turn a JSON schema into the framework's own form of it."""
+    """Turn the JSON schema of a parameter into the framework's own form of it."""
     values = {_NAMES.get(key, key): value for key, value in schema.items()}
     if "items" in values:
         values["items"] = _to_schema(values["items"])
     if "any_of" in values:
         values["any_of"] = [_to_schema(each) for each in values["any_of"]]
-    if "properties" in values:
-        values["properties"] = {name: _to_schema(each) for name, each in values["properties"].items()}
     return Schema(**values)

@@ -25,17 +25,24 @@ class ParameterError(msgspec.Struct, frozen=True):
     """What is wrong with one parameter."""
 
     parameter: str
+    """Its name, or where in the body it stands: `queries[3].born`."""
     message: str
+    """What is wrong with it, for people."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An error answer. `type` names the kind of problem and never changes; `detail` is for people."""
 
     type: str
+    """Which kind of problem, as a reference to its page: `/problems/bad-request`. Decide by this."""
     title: str
+    """The kind of problem in words."""
     status: int
+    """The HTTP status."""
     detail: str
+    """What happened this time, for people; its wording may change."""
     errors: tuple[ParameterError, ...] = ()
+    """Every parameter that is wrong; only where parameters are."""
     job: Job | None = None
     """Of `job-running`: the job under way."""
 
@@ -75,6 +82,32 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
 }
 
 
+# What the framework refuses before a handler is asked. The names are ours: Python words a status otherwise in
+# every other release, and a problem's `type` never changes.
+REFUSALS: dict[HTTPStatus, Kind] = {
+    kind.status: kind
+    for kind in (
+        KINDS[errors.RequestError],
+        KINDS[errors.NotFoundError],
+        Kind("method-not-allowed", "Not with this method", HTTPStatus.METHOD_NOT_ALLOWED),
+        Kind("request-entity-too-large", "The body is too long", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        Kind("request-uri-too-long", "The URL is too long", HTTPStatus.REQUEST_URI_TOO_LONG),
+        Kind("unsupported-media-type", "The body is no JSON", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        Kind("too-many-requests", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS),
+        Kind(
+            "request-header-fields-too-large",
+            "The headers are too long",
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ),
+    )
+}
+
+
+def kinds() -> dict[str, Kind]:
+    """Return every kind of problem by its name."""
+    return {kind.name: kind for kind in (*KINDS.values(), *REFUSALS.values())}
+
+
 def kind_of(error: errors.MarqueeError) -> Kind:
     """Return how an error is answered."""
     return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
@@ -101,8 +134,8 @@ def respond_to_http(request: Request[Any, Any, Any], error: HTTPException) -> Re
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return respond_to_unexpected(request, error)
-    name = status.phrase.lower().replace(" ", "-")
-    return respond(Kind(name, status.phrase, status), error.detail, headers=error.headers or {})
+    kind = REFUSALS.get(status) or msgspec.structs.replace(KINDS[errors.RequestError], status=status)
+    return respond(kind, error.detail, headers=error.headers or {})
 
 
 def respond_to_missing_file(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
@@ -133,7 +166,8 @@ def respond(
         errors=parameters,
         job=job,
     )
-    sent = {"Cache-Control": "no-store", **kind.headers, **(headers or {})}
+    # In lower case, as the framework writes it: else it is sent twice where a router sets it, too.
+    sent = {"cache-control": "no-store", **kind.headers, **(headers or {})}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent.setdefault("Retry-After", str(RETRY_AFTER_S))
     return Response(

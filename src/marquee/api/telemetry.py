@@ -15,12 +15,14 @@ from prometheus_client.registry import Collector
 
 from marquee import __version__
 from marquee.api.health import NO_STORE
+from marquee.api.responses import ANY_PROBLEMS, data_of
 from marquee.engine.cluster import Cluster
 from marquee.reindex.job import State
 from marquee.reindex.status import RESULTS, EngineStatus, JobSummary, Status, read_status
 
 # The text format as every Prometheus reads it; Litestar adds the charset.
 MEDIA_TYPE = "text/plain; version=0.0.4"
+DOCUMENTED_TYPE = "text/plain"
 # Prometheus asks every 15 s or less often; whoever asks more often gets what was read for another.
 READ_EVERY_S = 5.0
 # It gives up after 10 s: by then it must have been told that the engine is away.
@@ -163,7 +165,13 @@ def _time(name: str, help_text: str, at: datetime | None) -> Metric:
     return metric
 
 
-@get("/metrics", include_in_schema=False)
+@get(
+    "/metrics",
+    operation_id="metrics",
+    summary="The figures of the status, for Prometheus",
+    tags=["health"],
+    responses=data_of(str, media_type=DOCUMENTED_TYPE) | ANY_PROBLEMS,
+)
 async def metrics(figures: Figures) -> Response[bytes]:
-    """The figures for Prometheus."""
+    """Return the figures in the text format; an engine that is away is a figure, too."""
     return Response(await figures.render(), media_type=MEDIA_TYPE, headers=NO_STORE)

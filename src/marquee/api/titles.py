@@ -14,6 +14,12 @@ from marquee.search.answer import CastAnswer, TitleAnswer, TitleSearchAnswer
 from marquee.search.request import IdRequest, TitleSearchRequest, check_id, parse
 
 AnyRequest = Request[Any, Any, Any]
+Tconst = Annotated[
+    str,
+    Parameter(
+        description="IMDb's id of the title, `tt0246578` say.", schema_extra={"pattern": "^tt[0-9]{7,10}$"}
+    ),
+]
 
 
 @get(
@@ -41,7 +47,7 @@ async def search_titles(request: AnyRequest, answers: Answers) -> Response[Any]:
 async def get_title(
     request: AnyRequest,
     answers: Answers,
-    tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
+    tconst: Tconst,
 ) -> Response[Any]:
     """Return a title by id."""
     parse(IdRequest, query_pairs(request))
@@ -60,7 +66,7 @@ async def get_title(
 async def get_cast(
     request: AnyRequest,
     answers: Answers,
-    tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
+    tconst: Tconst,
 ) -> Response[Any]:
     """Return a title's cast; at most 50 are kept."""
     parse(IdRequest, query_pairs(request))

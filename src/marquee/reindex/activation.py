@@ -24,7 +24,9 @@ class Activation(msgspec.Struct, frozen=True, kw_only=True):
     """What is live now, and what was before."""
 
     generation: str
+    """What is live now."""
     previous: str | None
+    """What was live before; null where nothing was."""
 
 
 async def activate(

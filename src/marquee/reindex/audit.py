@@ -28,10 +28,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     """When it began (UTC)."""
     action: Action
+    """What was done."""
     by: str
     """Name of the token, or user and machine at the command line, or "schedule"."""
     generation: str | None = None
+    """Which one it was done to."""
     reason: str = ""
+    """Why, in the words of who did it."""
     job: str | None = None
     """The job it was a part of."""
     outcome: str = "begun"

@@ -15,6 +15,7 @@ class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: a reindex."""
 
     kind: Literal["reindex"] = "reindex"
+    """What sort of job."""
     source: Literal["live", "sample", "imdb", "folder"] = "live"
     """`live`: that of the live generation."""
     location: str = ""
@@ -38,7 +39,9 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True):
     """How far the present stage is."""
 
     done: int
+    """So many are done."""
     total: int | None
+    """Of so many; null where that is not known."""
     unit: str
     """rows, docs or bytes."""
 
@@ -47,9 +50,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A reindex that was asked for. Times are UTC."""
 
     id: str
+    """Names the job everywhere."""
     kind: Literal["reindex"] = "reindex"
+    """What sort of job."""
     state: State = "requested"
+    """Where it stands. The last four are final: `refused` is by the gate."""
     stage: str | None = None
+    """What it is doing; null before it begins and once it has ended."""
     percent: float = 0.0
     """Of the whole job, 0 to 100, estimated from what each stage takes as a rule."""
     rate_rows_s: float | None = None
@@ -59,20 +66,27 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     generation: str | None = None
     """What it builds, or found to hold the source already."""
     requested_by: str
+    """Name of the token, or user and machine at the command line, or `schedule`."""
     requested_at: datetime
+    """When it was asked for."""
     started_at: datetime | None = None
+    """When it was first begun."""
     ended_at: datetime | None = None
+    """When it came to its end."""
     reason: str = ""
     """Why it was asked for; once it has ended otherwise than by a swap: why it ended so."""
     figures: dict[str, Any] = {}
     """Seconds and amounts of each stage, counts, the gate's report, the difference of a dry run."""
     request: JobRequest
+    """What was asked for."""
     progress: Amount | None = None
+    """How far the present stage is."""
     worker: str | None = None
     """Which process runs it."""
     attempt: int = 0
     """How often it was begun: one whose worker died is begun again by another."""
     cancel_requested_by: str | None = None
+    """Who wants it to end, if anybody."""
 
     @property
     def has_ended(self) -> bool:

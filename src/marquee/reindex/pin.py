@@ -20,8 +20,11 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     """Empty once it was taken off."""
     by: str
+    """Who holds it."""
     at: datetime
+    """Since when."""
     reason: str = ""
+    """Why."""
 
 
 async def read_pin(records: Records) -> Pin | None:

@@ -21,8 +21,11 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """"host:pid"."""
     version: str
+    """The release it runs."""
     started_at: datetime
+    """When it began."""
     seen_at: datetime
+    """When it last wrote that it is there."""
     job: str | None = None
     """What it runs."""
     next_run_at: datetime | None = None

@@ -37,6 +37,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The engine as it answers now."""
 
     version: str | None
+    """Of Elasticsearch; null while it is away."""
     status: str
     """green, yellow, red, or unreachable."""
 
@@ -45,12 +46,15 @@ class FileSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What one file of the source held, in rows; the full report with examples is in quality.json."""
 
     rows: int
+    """How many it has."""
     used: int
+    """How many went into the index."""
     rejected: dict[str, int]
     """Unusable rows, by reason."""
     nulled: dict[str, int]
     """Unusable values of optional columns, by column."""
     duplicates: int
+    """Rows that repeat an earlier one."""
     orphans: dict[str, int]
     """Rows that point at an unknown person or title."""
     left_out: dict[str, int]
@@ -61,8 +65,11 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A job in short."""
 
     id: str
+    """Names the job everywhere."""
     state: State
+    """Where it stands."""
     ended_at: datetime | None
+    """When it came to its end; null while it has not."""
     reason: str
     """Why it was asked for; once it was refused, has failed or was cancelled: why."""
 
@@ -71,14 +78,21 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The service's state; without a live generation most of it is null. Times are UTC."""
 
     generation: str | None
+    """What is live."""
     source: SourceMeta | None
+    """What it was built from."""
     data_age_s: int | None
     """Seconds since the data were last known to match the source; null for sample and folder sources."""
     fresh: bool
+    """Whether something is live, and confirmed within 24 h if its source is one that ages."""
     counts: dict[str, int]
+    """Documents by kind."""
     degraded: bool
+    """Whether something is wrong: the engine is away or red, or the data are not fresh."""
     engine: EngineStatus
+    """Elasticsearch."""
     attribution: str
+    """What has to be shown with the data."""
     quality: dict[str, FileSummary]
     """By file."""
     last_success_at: datetime | None = None

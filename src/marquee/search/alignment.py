@@ -31,6 +31,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     """How a name fits the query."""
 
     kind: Kind
+    """How the query became the name: as it is, begun, misspelt, by its sound, or a part of it."""
     edits: int
     """Letters to insert, delete, change or swap, over all matched tokens."""
     matched: tuple[str, ...]

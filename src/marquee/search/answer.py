@@ -19,27 +19,44 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A person found."""
 
     nconst: str
+    """IMDb's id of the person."""
     name: str
+    """The primary name."""
     score: float
+    """The probability, 0 to 1, that this name is meant; bearers of one name share it."""
     birth_year: int | None
+    """Null where the source does not know it."""
     death_year: int | None
+    """Null for the living, and where the source does not know it."""
     professions: tuple[str, ...]
+    """As IMDb names them: `actor`, `director`; the main one first."""
     known_for: tuple[KnownFor, ...]
+    """The titles IMDb names, resolved."""
     popularity: float
+    """0 to 1; of bearers of one name the more popular comes first."""
     match: Match
+    """How the name fits the query."""
     explanation: Explanation | msgspec.UnsetType = msgspec.UNSET
+    """Why it stands where it stands; only where `explain` is true."""
 
 
 class SearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a search."""
 
     query: str
+    """`q` as it was sent."""
     generation: str
+    """The generation it was answered from."""
     stale: bool
+    """Whether the engine is away and this is an answer from before."""
     took_ms: float
+    """Milliseconds the search took in the service."""
     did_you_mean: str | None
+    """A name that is likely meant and spelt otherwise; null where nothing is to be corrected."""
     ambiguous: bool
+    """Whether several people bear the first name, and no hint told them apart."""
     hits: list[Hit]
+    """Best first."""
 
 
 class MatchResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,71 +67,97 @@ class MatchResult(msgspec.Struct, frozen=True, kw_only=True):
     ambiguous: bool
     """Whether several people bear that name, and no hint told them apart."""
     candidates: list[Hit]
+    """The best hits, as many as were asked for."""
 
 
 class MatchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a match: a result for each query, by its id."""
 
     generation: str
+    """The generation it was answered from."""
     stale: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether the engine is away and this is an answer from before; absent: no."""
     results: dict[str, MatchResult]
+    """By the `id` of each query."""
 
 
 class SuggestAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a suggest."""
 
     query: str
+    """`q` as it was sent."""
     generation: str
+    """The generation it was answered from."""
     stale: bool
+    """Whether the engine is away and this is an answer from before."""
     suggestions: list[Suggestion]
+    """Best first."""
 
 
 class ActorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A person's profile."""
 
     generation: str
+    """The generation it was answered from."""
     stale: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether the engine is away and this is an answer from before; absent: no."""
     actor: Actor
+    """The person."""
 
 
 class TitleAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A title."""
 
     generation: str
+    """The generation it was answered from."""
     stale: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether the engine is away and this is an answer from before; absent: no."""
     title: Title
+    """The title."""
 
 
 class CreditsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A page of somebody's filmography, newest first."""
 
     generation: str
+    """The generation it was answered from."""
     stale: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether the engine is away and this is an answer from before; absent: no."""
     credits: list[Credit]
+    """Newest first."""
     next_cursor: str | None
+    """The `cursor` of the next page; null on the last one."""
 
 
 class CastAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Who is in a title, in billing order."""
 
     generation: str
+    """The generation it was answered from."""
     stale: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether the engine is away and this is an answer from before; absent: no."""
     cast: list[CastEntry]
+    """In billing order."""
 
 
 class TitleHit(Title, frozen=True, kw_only=True):
     """A title found."""
 
     score: float
+    """How well it fits, 0 to 1."""
 
 
 class TitleSearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a search for titles."""
 
     query: str
+    """`q` as it was sent."""
     generation: str
+    """The generation it was answered from."""
     stale: bool
+    """Whether the engine is away and this is an answer from before."""
     hits: list[TitleHit]
+    """Best first."""
 
 
 Answer = (

@@ -47,11 +47,17 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Why a hit stands where it stands: the parts of its rank, which add up to it."""
 
     name: float
+    """How well the name fits what was typed."""
     exact: float
+    """For a name spelt just so."""
     popularity: float
+    """For how popular the person is."""
     born: float
+    """For the hint `born`, if it fits."""
     title: float
+    """For the hint `title`, if it fits."""
     rank: float
+    """The sum, which orders the hits."""
     routes: tuple[str, ...]
     """The routes that found the candidate."""
     reasons: tuple[str, ...] = ()

@@ -19,7 +19,15 @@ MAX_WINDOW = 100
 MAX_TOKENS = 12
 """Words of a query that count; no name has more, and 100 one-letter words must not become 100 clauses."""
 
-Query = Annotated[str, Meta(max_length=200, description="What was typed: a name, in any spelling.")]
+Query = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        description="What was typed: a name, in any spelling, with one letter or digit at least.",
+        # Told, and checked below: an empty one has an answer of its own.
+        extra_json_schema={"minLength": 1, "pattern": "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]*$"},
+    ),
+]
 Limit = Annotated[int, Meta(ge=1, le=50, description="How many answers at most.")]
 
 MAX_LETTERS = 200
@@ -48,7 +56,9 @@ class SearchRequest(TypedRequest, frozen=True, kw_only=True):
     """Search people by name, typos tolerated."""
 
     limit: Limit = 10
-    offset: Annotated[int, Meta(ge=0, le=MAX_WINDOW, description="How many hits to skip.")] = 0
+    offset: Annotated[
+        int, Meta(ge=0, le=MAX_WINDOW, description="How many hits to skip; with `limit` 100 at most.")
+    ] = 0
     profession: Annotated[
         tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...],
         Meta(max_length=10, description="Only people with one of these professions, `actor` say."),
@@ -72,7 +82,9 @@ class MatchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     id: Annotated[str, Meta(min_length=1, max_length=100, description="Names the result; any text.")]
     name: Query
     born: Annotated[int, Meta(ge=0, le=9999)] | None = None
+    """Hint: the year of birth."""
     born_tolerance: Annotated[int, Meta(ge=0, le=100)] = 1
+    """Years by which `born` may be wrong."""
     title: (
         Annotated[str, Meta(min_length=1, max_length=200)]
         | Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=10)]
@@ -95,6 +107,7 @@ class MatchRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Match many names at once."""
 
     queries: Annotated[list[MatchQuery], Meta(min_length=1, max_length=100)]
+    """The names, 100 at most, each with an `id` of its own."""
     min_score: Annotated[float, Meta(ge=0, le=1, description="Below this, `match` is null.")] = 0.5
     candidates: Annotated[int, Meta(ge=0, le=20, description="Hits to return for each name.")] = 5
 

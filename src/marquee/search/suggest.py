@@ -44,9 +44,13 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     """A completion of what was typed."""
 
     nconst: str
+    """IMDb's id of the person."""
     name: str
+    """The primary name."""
     birth_year: int | None
+    """Null where the source does not know it."""
     death_year: int | None
+    """Null for the living, and where the source does not know it."""
     known_for: str | None
     """"Donnie Darko (2001)"."""
     highlight: tuple[tuple[int, int], ...]
