@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import uuid
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
-from marquee.engine.cluster import Cluster
+from marquee.engine.cluster import Cluster, classify
 from marquee.engine.mappings import OPERATIONS_VERSION, read_mapping
 from marquee.errors import EngineConflictError, EngineNotReadyError, EngineUnavailableError
 
@@ -132,10 +133,18 @@ class Records:
         return Version(answer["_seq_no"], answer["_primary_term"])
 
     async def delete(self, record_id: str) -> None:
-        """Delete a record; one that is gone is no error."""
+        """Delete a record; one that is gone is no error.
+
+        Raises:
+            EngineError: the engine refused it.
+        """
         path = f"/{self._alias}/_bulk"
         line = msgspec.json.encode({"delete": {"_id": record_id}}) + b"\n"
-        await self.cluster.request("POST", path, body=line, ndjson=True, timeout_s=RECORD_TIMEOUT_S)
+        answer = await self.cluster.request("POST", path, body=line, ndjson=True, timeout_s=RECORD_TIMEOUT_S)
+        (item,) = answer["items"]
+        status, error = item["delete"]["status"], item["delete"].get("error")
+        if error is not None and status != HTTPStatus.NOT_FOUND:
+            raise classify(status, error)
 
     async def list_newest(self, kind: str, limit: int) -> list[Record]:
         """Return the records of a kind, newest first, `limit` (1 to 10,000) at most."""
