@@ -24,8 +24,11 @@ from marquee.engine.mappings import KINDS
 from marquee.engine.records import Records
 from marquee.errors import ConflictError, LeaseHeldError
 from marquee.reindex import audit, presence
+from marquee.reindex import worker as workers
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.schedule import Schedule
+from marquee.reindex.worker import Worker
 from marquee.settings import Settings
 from tests.conftest import engine_environ, remove_indexes
 from tests.integration.test_reindex import write_files
@@ -318,3 +321,63 @@ async def test_a_job_whose_workers_die_again_and_again_fails(
     ended = await wait_for_end(jobs, job)
     assert ended.state == "failed"
     assert "died 3 times" in ended.reason
+
+
+@contextlib.asynccontextmanager
+async def work_here(own: Settings, endpoint: Endpoint) -> AsyncIterator[Worker]:
+    """Run a worker in this process, where its module can be tampered with."""
+    worker = Worker(msgspec.structs.replace(own, schedule="off"), endpoint)
+    working = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+
+
+async def test_a_worker_that_meets_an_interrupted_commands_job_buries_it_and_goes_on(
+    jobs: Jobs, own: Settings, endpoint: Endpoint, folder: Path
+) -> None:
+    dead, held = await jobs.request_and_hold(request_for(folder, attended=True), "me", "me:1", TTL_S)
+    begun = await jobs.begin(dead, "me:1")
+    await generations.create(jobs.records.cluster, own.index_prefix, "v1-20200101t000000", shards=1)
+    async with work_here(own, endpoint):
+        buried = await wait_for_end(jobs, dead)
+        assert (buried.state, buried.reason) == ("failed", "the process that ran it (me:1) died")
+        assert (buried.started_at, buried.attempt) == (begun.started_at, 1)
+        asked = await wait_for(lambda: _ask_when_free(jobs, request_for(folder)))
+        assert (await wait_for_end(jobs, asked)).state == "succeeded"
+    (live,) = await list_all(jobs)
+    assert live.live, "what it had begun is deleted"
+    assert held.token != (await lease.read(jobs.records))[0].token
+
+
+async def _ask_when_free(jobs: Jobs, request: JobRequest) -> Job | None:
+    with contextlib.suppress(LeaseHeldError):
+        return await jobs.request(request, "tester")
+    return None
+
+
+async def test_what_breaks_a_worker_at_its_start_is_not_swallowed(
+    own: Settings, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(_: Schedule) -> None:
+        raise ZeroDivisionError("injected")
+
+    monkeypatch.setattr(Schedule, "start", break_down)
+    with pytest.raises(ZeroDivisionError, match="injected"):
+        await asyncio.wait_for(Worker(own, endpoint).run(), 10)
+
+
+async def test_trouble_that_lasts_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    left = [ConflictError("one"), ConflictError("one"), None, ConflictError("one"), ConflictError("two")]
+
+    async def fail() -> None:
+        if not left:
+            raise asyncio.CancelledError
+        if (error := left.pop(0)) is not None:
+            raise error
+
+    with pytest.raises(asyncio.CancelledError):
+        await workers._repeat(fail, 0)
+    assert [each.getMessage() for each in caplog.records] == ["one", "one", "two"]

@@ -17,7 +17,7 @@ from marquee.cli.source import choose_source, source_options
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
-from marquee.reindex import activation, audit, presence
+from marquee.reindex import activation, presence
 from marquee.reindex import pin as pins
 from marquee.reindex.identity import name_user
 from marquee.reindex.job import Job
@@ -128,11 +128,7 @@ def jobs(job_id: str | None, limit: int, as_json: bool) -> None:
 def cancel(job_id: str, as_json: bool) -> None:
     """Cancel a job; one that runs ends within seconds and leaves nothing behind."""
 
-    async def put(records: Records) -> Job:
-        async with audit.record(records, "cancel", name_user(), job=job_id):
-            return await Jobs(records).cancel(job_id, name_user())
-
-    job = _ask_records(put)
+    job = _ask_records(lambda records: Jobs(records).cancel(job_id, name_user()))
     if as_json:
         print_json(job)
     else:

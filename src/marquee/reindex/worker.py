@@ -23,7 +23,7 @@ from marquee.reindex import presence, retention
 from marquee.reindex.alerts import Alerts
 from marquee.reindex.identity import name_process
 from marquee.reindex.job import Job
-from marquee.reindex.jobs import Jobs
+from marquee.reindex.jobs import Jobs, say_died
 from marquee.reindex.pin import read_pin
 from marquee.reindex.schedule import Schedule
 from marquee.reindex.status import read_status
@@ -98,9 +98,23 @@ class Worker:
         is_expired = self._watch.is_expired(state)
         if (state.holder and not is_expired) or not (state.job or is_expired):
             return
+        if state.job and not await self._may_run():
+            return
         with contextlib.suppress(LeaseHeldError):  # another worker was quicker
             held = await self._take(state)
             await self._work(held)
+
+    async def _may_run(self) -> bool:
+        """Return whether the job that has the place of the one under way may be taken by this worker, now.
+
+        Raises:
+            OtherReleaseError: it is for the workers of another release.
+        """
+        job = await self._jobs.find_active()
+        if job is None or job.has_ended or _why_not(job):
+            return True
+        await self._jobs.check_terms(job)
+        return True
 
     async def _take(self, state: LeaseState) -> Lease:
         return await Lease.take(self._records, self.name, self._settings.lease_ttl_s, state.job, self._watch)
@@ -111,7 +125,7 @@ class Worker:
             if job.state == "running":
                 _log.warning("job %s: its worker %s is silent, this one takes over", job.id, job.worker)
             if (reason := _why_not(job)) is not None:
-                await self._jobs.bury(job, self.name, reason)
+                await self._jobs.bury(job, reason)
             else:
                 await self._supervise(held, job)
                 return
@@ -158,7 +172,7 @@ def _why_not(job: Job) -> str | None:
     if job.cancel_requested_by:
         return f"cancelled by {job.cancel_requested_by}"
     if not job.is_resumable:
-        return f"the process that ran it ({job.worker or 'it had not begun'}) died"
+        return say_died(job)
     if job.attempt >= MAX_ATTEMPTS:
         return f"its workers died {job.attempt} times, the last one {job.worker}"
     return None
@@ -166,11 +180,15 @@ def _why_not(job: Job) -> str | None:
 
 async def _repeat(chore: Callable[[], Awaitable[None]], every_s: float) -> None:
     """Do a chore again and again; an engine that is away, or a lost race, is for the next time."""
+    told = ""
     while True:
         try:
             await chore()
+            told = ""
         except MarqueeError as error:
-            _log.warning("%s", error)
+            if str(error) != told:  # what lasts is said once
+                _log.warning("%s", error)
+            told = str(error)
         except Exception:
             _log.exception("a bug in a worker's chore")
         await asyncio.sleep(every_s)
