@@ -1,16 +1,21 @@
-"""Jobs on the real engine: whose place is whose, and which cancellations are on record."""
+"""Jobs on the real engine: whose place is whose, who is told of a cancellation, following one to its end."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from rich.console import Console
 
+from marquee import terminal
+from marquee.cli import reindexing
 from marquee.engine import lease
-from marquee.engine.cluster import Cluster
+from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.lease import Lease
 from marquee.engine.records import Records
 from marquee.errors import (
@@ -24,6 +29,7 @@ from marquee.reindex.job import Job, JobRequest, end
 from marquee.reindex.jobs import Jobs
 from marquee.settings import Settings
 from tests.conftest import remove_indexes
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.anyio
 
@@ -171,3 +177,56 @@ async def test_a_cancellation_that_fails_stands_there_as_failed(
     with pytest.raises(EngineUnavailableError):
         await jobs.cancel(running.id, "somebody")
     assert await list_cancellations(jobs) == [("somebody", running.id, "failed: injected")]
+
+
+# `marquee jobs ID`
+
+
+@pytest.fixture
+async def behind(jobs: Jobs, endpoint: Endpoint) -> AsyncIterator[tuple[Jobs, Proxy]]:
+    """The same jobs through a relay that can take the engine away."""
+    parts = urlsplit(endpoint.urls[0])
+    assert parts.hostname
+    assert parts.port
+    proxy = Proxy((parts.hostname, parts.port))
+    nearby = msgspec.structs.replace(endpoint, urls=(f"http://127.0.0.1:{proxy.port}",))
+    async with Cluster(nearby) as cluster:
+        yield Jobs(Records(cluster, jobs.records.prefix)), proxy
+    proxy.close()
+
+
+def follower() -> tuple[terminal.JobFollower, io.StringIO]:
+    shown = io.StringIO()
+    return terminal.JobFollower(terminal.StageProgress(Console(file=shown, width=200))), shown
+
+
+async def test_following_a_job_lives_through_an_engine_that_goes_away(
+    jobs: Jobs, behind: tuple[Jobs, Proxy]
+) -> None:
+    near, proxy = behind
+    running, _ = await run_by_a_worker(jobs)
+    follow, shown = follower()
+    watching = asyncio.create_task(reindexing._watch(near, running.id, follow))
+    await asyncio.sleep(1)
+    proxy.take_away()
+    await asyncio.sleep(2)
+    assert not watching.done()
+    proxy.is_up = True
+    ended = await jobs.write(end(running, "succeeded", ""))
+    assert await watching == ended
+    assert shown.getvalue().count("Elasticsearch is away") == 1
+
+
+async def test_following_a_job_ends_when_the_engine_stays_away(
+    jobs: Jobs, behind: tuple[Jobs, Proxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reindexing, "AWAY_FOR_S", 2.0)
+    near, proxy = behind
+    running, _ = await run_by_a_worker(jobs)
+    watching = asyncio.create_task(reindexing._watch(near, running.id, follower()[0]))
+    await asyncio.sleep(1)
+    proxy.take_away()
+    with pytest.raises(EngineUnavailableError, match=f"2 s now: `marquee jobs {running.id}`"):
+        await watching
+    with pytest.raises(EngineUnavailableError):  # away from the start: nothing to wait for
+        await reindexing._watch(near, running.id, follower()[0])
