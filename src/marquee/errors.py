@@ -7,6 +7,7 @@ MarqueeError
 ├── NotFoundError             no such actor, title, generation or job
 ├── ConflictError             what is asked for does not go together with how things stand
 │   └── LeaseHeldError        another reindex is under way
+├── OtherReleaseError         a record was written by another release of Marquee, in terms unknown to this one
 ├── LeaseLostError            another process has taken over what this one was doing
 ├── AccessError               who asks may not
 │   ├── UnauthorizedError     no token, or an unknown one
@@ -74,6 +75,10 @@ class LeaseHeldError(ConflictError):
     def __init__(self, message: str, job: str = "") -> None:
         super().__init__(message)
         self.job = job
+
+
+class OtherReleaseError(MarqueeError):
+    """A record was written by another release of Marquee, in terms that this one does not know."""
 
 
 class LeaseLostError(MarqueeError):

@@ -278,6 +278,23 @@ async def test_what_has_ended_cannot_be_cancelled(client: httpx.AsyncClient, job
     assert (await client.get("/audit")).json() == {"entries": []}
 
 
+async def test_a_job_of_another_release_is_left_to_that_one(client: httpx.AsyncClient, jobs: Jobs) -> None:
+    job = await ask(client)
+    newer = msgspec.to_builtins(job) | {"state": "paused"}
+    await jobs.records.put(f"job-{job.id}", "job", newer, job.requested_at)
+    assert (await client.get("/jobs")).json() == {"jobs": []}
+    for response in (
+        await client.get(f"/jobs/{job.id}"),
+        await client.get(f"/jobs/{job.id}/events"),
+        await client.delete(f"/jobs/{job.id}"),
+        await client.post("/jobs", json={"kind": "reindex"}),
+    ):
+        assert (
+            f"job {job.id} was written by another release"
+            in problem(response, 409, "other-release")["detail"]
+        )
+
+
 # Server-sent events
 
 

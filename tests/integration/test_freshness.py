@@ -13,14 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from litestar import Litestar
 from litestar.di import Provide
 
 from marquee.api import telemetry
 from marquee.engine.cluster import Cluster, Endpoint
-from marquee.engine.records import Records
+from marquee.engine.records import Record, Records, Version
 from marquee.errors import SettingsError
 from marquee.reindex import alerts
 from marquee.reindex.alerts import Alerts
@@ -156,14 +155,19 @@ async def test_records_that_cannot_be_read_leave_the_rest_of_the_status(
     expected = await read_status(cluster, settings.index_prefix)
     assert expected.last_success_at is not None, "without a job, it is when the live generation went live"
 
-    async def answer(*_: object, **__: object) -> Any:
-        return msgspec.convert({"id": 1}, Job)  # as of a record that another version wrote
+    odd = Record("odd", {"id": 1}, Version(1, 1))  # as another release may write it
 
-    monkeypatch.setattr(Records, "list_newest", answer)
+    async def answer(*_: object) -> Record:
+        return odd
+
+    async def list_odd(*_: object) -> list[Record]:
+        return [odd]
+
+    monkeypatch.setattr(Records, "list_newest", list_odd)
     monkeypatch.setattr(Records, "get", answer)
     status = await read_status(cluster, settings.index_prefix)
     assert (status.generation, status.fresh, status.counts) == (sample, True, expected.counts)
-    assert (status.last_job, status.workers, status.pinned) == (None, None, None)
+    assert (status.last_job, status.workers, status.pinned) == (None, 0, None)
 
 
 async def test_the_status_of_an_engine_that_is_away(away: Cluster) -> None:

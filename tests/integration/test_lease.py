@@ -20,6 +20,7 @@ from marquee.engine.records import Records
 from marquee.errors import (
     ConflictError,
     EngineConflictError,
+    EngineRejectedError,
     EngineUnavailableError,
     LeaseHeldError,
     LeaseLostError,
@@ -213,6 +214,18 @@ async def test_a_record_is_changed_only_from_what_was_read(records: Records) -> 
     assert found.body == {"n": 2}
     await records.delete("x")
     assert await records.get("x") is None
+
+
+async def test_a_deletion_that_the_engine_refuses_is_an_error(records: Records) -> None:
+    await records.delete("nothing was ever written")
+    await records.put("x", "test", {})
+    await records.delete("nosuch")
+    path = f"/{records.prefix}-operations-v1/_settings"
+    await records.cluster.request("PUT", path, body={"index": {"blocks": {"write": True}}})
+    with pytest.raises(EngineRejectedError, match="cluster_block_exception"):
+        await records.delete("x")
+    await records.cluster.request("PUT", path, body={"index": {"blocks": {"write": None}}})
+    assert await records.get("x") is not None
 
 
 async def test_records_are_listed_newest_first(records: Records) -> None:

@@ -16,6 +16,7 @@ STATUSES = {
     "NotFoundError": 404,
     "ConflictError": 409,
     "LeaseHeldError": 409,
+    "OtherReleaseError": 409,
     "UnauthorizedError": 401,
     "ForbiddenError": 403,
     "AdminDisabledError": 403,

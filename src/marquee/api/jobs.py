@@ -28,9 +28,7 @@ from marquee.api.operation import (
 )
 from marquee.api.problems import kind_of, respond
 from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conflict, data_of
-from marquee.engine.records import Records
-from marquee.errors import EngineError, LeaseHeldError, NotFoundError, RequestError
-from marquee.reindex import audit
+from marquee.errors import EngineError, LeaseHeldError, NotFoundError, OtherReleaseError, RequestError
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
 from marquee.search.parsing import read_body, read_pairs
@@ -39,6 +37,7 @@ from marquee.search.request import IdRequest, parse
 AdminRequest = Request[Any, Token, Any]
 JobId = Annotated[str, Parameter(description="The job's id.")]
 
+OTHER_RELEASE = conflict("The job was written by another release of Marquee (`other-release`).")
 EVENT_STREAM = "text/event-stream"
 MAX_KEY = 255
 """Letters of an idempotency key."""
@@ -79,7 +78,8 @@ class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     | ADMIN_PROBLEMS
     | BODY_PROBLEMS
     | conflict(
-        "A job is under way (`job-running`, with the `job`); or the key was used for another request."
+        "A job is under way (`job-running`, with the `job`; `other-release` where only another release can "
+        "read it); or the key was used for another request."
     ),
 )
 async def request_job(
@@ -120,7 +120,7 @@ async def list_jobs(request: AdminRequest, jobs: Jobs) -> Response[Any]:
     "/jobs/{job_id:str}",
     operation_id="getJob",
     summary="A job",
-    responses=data_of(Job) | ADMIN_PROBLEMS | NOT_FOUND,
+    responses=data_of(Job) | ADMIN_PROBLEMS | NOT_FOUND | OTHER_RELEASE,
 )
 async def get_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[Any]:
     """Return a job as it is now."""
@@ -133,17 +133,15 @@ async def get_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[
     status_code=202,
     operation_id="cancelJob",
     summary="Cancel a job",
-    responses=data_of(Job, 202) | ADMIN_PROBLEMS | NOT_FOUND | conflict("The job has ended otherwise."),
+    responses=data_of(Job, 202)
+    | ADMIN_PROBLEMS
+    | NOT_FOUND
+    | conflict("The job has ended otherwise; or another release of Marquee wrote it (`other-release`)."),
 )
-async def cancel_job(request: AdminRequest, jobs: Jobs, records: Records, job_id: JobId) -> Response[Any]:
+async def cancel_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[Any]:
     """Cancel a job: at once where it was only requested; one that runs is ended by its worker in seconds."""
     parse(IdRequest, query_pairs(request))
-    by = request.auth.name
-    job = await jobs.get(check_slug("job", job_id))
-    if job.has_ended or job.cancel_requested_by:
-        return Response(await jobs.cancel(job.id, by), status_code=202)
-    async with audit.record(records, "cancel", by, generation=job.generation, job=job.id):
-        return Response(await jobs.cancel(job.id, by), status_code=202)
+    return Response(await jobs.cancel(check_slug("job", job_id), request.auth.name), status_code=202)
 
 
 @get(
@@ -159,7 +157,8 @@ async def cancel_job(request: AdminRequest, jobs: Jobs, records: Records, job_id
         )
     }
     | ADMIN_PROBLEMS
-    | NOT_FOUND,
+    | NOT_FOUND
+    | OTHER_RELEASE,
 )
 async def follow_job(
     request: AdminRequest, jobs: Jobs, closing: asyncio.Event, job_id: JobId
@@ -187,6 +186,9 @@ async def follow(jobs: Jobs, job: Job, closing: asyncio.Event) -> AsyncIterator[
             now = await jobs.get(job.id)
         except NotFoundError:
             yield _comment("the job is no longer on record")
+            return
+        except OtherReleaseError as error:  # a worker of the next one has begun it
+            yield _comment(str(error))
             return
         except EngineError:
             now, comment = job, "the engine is away"

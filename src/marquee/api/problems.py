@@ -55,6 +55,7 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.RequestError: Kind("bad-request", "Unusable parameters", HTTPStatus.BAD_REQUEST),
     errors.NotFoundError: Kind("not-found", "Not found", HTTPStatus.NOT_FOUND),
     errors.ConflictError: Kind("conflict", "Does not go together with how things stand", HTTPStatus.CONFLICT),
+    errors.OtherReleaseError: Kind("other-release", "Of another release of Marquee", HTTPStatus.CONFLICT),
     errors.LeaseHeldError: Kind("job-running", "Another job is under way", HTTPStatus.CONFLICT),
     errors.UnauthorizedError: Kind(
         "unauthorized", "A token is needed", HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}

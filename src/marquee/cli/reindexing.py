@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,8 @@ from marquee.cli.source import choose_source, source_options
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
-from marquee.reindex import activation, audit, presence
+from marquee.errors import EngineError, EngineUnavailableError
+from marquee.reindex import activation, presence
 from marquee.reindex import pin as pins
 from marquee.reindex.identity import name_user
 from marquee.reindex.job import Job
@@ -25,6 +27,8 @@ from marquee.reindex.jobs import Jobs
 
 T = TypeVar("T")
 POLL_EVERY_S = 0.5
+# A worker waits for as long until it gives its job up.
+AWAY_FOR_S = 300.0
 
 _reason_option = click.option("--reason", default="", help="Why; goes into the audit log.")
 
@@ -108,18 +112,32 @@ def jobs(job_id: str | None, limit: int, as_json: bool) -> None:
     with terminal.StageProgress() as progress:
         follow = terminal.JobFollower(progress)
 
-        async def watch(records: Records) -> Job:
-            job = await Jobs(records).get(job_id)
-            while not job.has_ended:
-                follow(job)
-                await asyncio.sleep(POLL_EVERY_S)
-                job = await Jobs(records).get(job_id)
-            follow(job)  # the last stages may have come and gone since
-            return job
-
-        job = _ask_records(watch)
+        job = _ask_records(lambda records: _watch(Jobs(records), job_id, follow))
         progress.finish()
     _show(job, as_json)
+
+
+async def _watch(jobs: Jobs, job_id: str, follow: terminal.JobFollower) -> Job:
+    """Show a job until it has ended; an engine that is away is a pause, as it is for the job itself."""
+    heard: float | None = None
+    while True:
+        try:
+            job = await jobs.get(job_id)
+        except EngineError as error:
+            if heard is None:
+                raise
+            if time.monotonic() - heard > AWAY_FOR_S:
+                raise EngineUnavailableError(
+                    f"{error}, for {AWAY_FOR_S:.0f} s now: `marquee jobs {job_id}` will tell what "
+                    "became of the job"
+                ) from error
+            follow.pause("Elasticsearch is away")
+        else:
+            heard = time.monotonic()
+            follow(job)
+            if job.has_ended:
+                return job
+        await asyncio.sleep(POLL_EVERY_S)
 
 
 @commands.command()
@@ -127,12 +145,7 @@ def jobs(job_id: str | None, limit: int, as_json: bool) -> None:
 @json_option
 def cancel(job_id: str, as_json: bool) -> None:
     """Cancel a job; one that runs ends within seconds and leaves nothing behind."""
-
-    async def put(records: Records) -> Job:
-        async with audit.record(records, "cancel", name_user(), job=job_id):
-            return await Jobs(records).cancel(job_id, name_user())
-
-    job = _ask_records(put)
+    job = _ask_records(lambda records: Jobs(records).cancel(job_id, name_user()))
     if as_json:
         print_json(job)
     else:

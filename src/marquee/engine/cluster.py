@@ -206,7 +206,7 @@ class Cluster:
         responses: list[Json] = answer["responses"]
         for response in responses:
             if "error" in response:
-                raise _classify(int(response.get("status", 500)), response["error"])
+                raise classify(int(response.get("status", 500)), response["error"])
             check_complete(response)
         return responses
 
@@ -267,10 +267,10 @@ def _translate(error: ApiError) -> EngineError:
     body = error.body if isinstance(error.body, dict) else {}
     if error.status_code == 404 and body.get("found") is False:
         return _NoDocumentError(str(body.get("_id")))
-    return _classify(error.status_code, body.get("error") or {"reason": error.message})
+    return classify(error.status_code, body.get("error") or {"reason": error.message})
 
 
-def _classify(status: int, error: Any) -> EngineError:
+def classify(status: int, error: Any) -> EngineError:
     """Turn a status and Elasticsearch's error object into one of ours, keeping its reason."""
     detail: Json = error if isinstance(error, dict) else {"reason": str(error)}
     # "all shards failed" says less than why.

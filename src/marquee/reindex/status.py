@@ -16,7 +16,7 @@ from marquee.engine import generations
 from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
 from marquee.engine.generations import BuildMeta, Generation, SourceMeta
 from marquee.engine.records import Records
-from marquee.errors import EngineError
+from marquee.errors import EngineError, OtherReleaseError
 from marquee.reindex.job import Job, State
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pin import read_pin
@@ -149,10 +149,10 @@ async def read_status(cluster: Cluster, prefix: str) -> Status:
 
 
 async def _read_if_possible(reading: Awaitable[T]) -> T | None:
-    """Return what is read; None for what is away, or written by another version."""
+    """Return what is read; None for what is away, or written by another release."""
     try:
         return await reading
-    except (EngineError, msgspec.ValidationError) as error:
+    except (EngineError, OtherReleaseError) as error:
         _log.warning("the status lacks some of its figures: %s", error)
         return None
 
