@@ -85,6 +85,7 @@ def measure(status: Status) -> list[Metric]:
     if not is_up:
         return metrics
     metrics += [
+        _gauge("engine_writable", "Whether it takes writes; not on a full disk.", status.engine.writable),
         _gauge(
             "data_fresh", "Whether something is live, and confirmed within 24 h if it ages.", status.fresh
         ),
