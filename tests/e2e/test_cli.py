@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,9 +48,23 @@ def own_environ(settings: Settings, endpoint: Endpoint, tmp_path: Path) -> dict[
     return environ | {"MARQUEE_LEASE_TTL_S": "3", "MARQUEE_SCHEDULE": "off"}
 
 
+@functools.cache
+def _start_forks() -> subprocess.Popen[str]:
+    command = [sys.executable, str(Path(__file__).with_name("forks.py"))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def run(environ: dict[str, str], *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "marquee", *arguments]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    forks = _start_forks()
+    assert forks.stdin is not None
+    assert forks.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        streams = {name: Path(folder) / name for name in ("stdout", "stderr")}
+        paths = {name: str(path) for name, path in streams.items()}
+        print(json.dumps({"environ": environ, "arguments": arguments, **paths}), file=forks.stdin, flush=True)
+        status = int(forks.stdout.readline())
+        said = {name: path.read_text() for name, path in streams.items()}
+    done = subprocess.CompletedProcess(arguments, status, **said)
     assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done
@@ -148,8 +164,10 @@ def test_an_engine_that_is_away(environ: dict[str, str]) -> None:
 
 
 def test_a_terminal_that_does_not_know_the_letters(environ: dict[str, str]) -> None:
-    ascii_only = {**environ, "PYTHONIOENCODING": "ascii"}
-    assert "Ren?e Zellweger" in run(ascii_only, "search", "rene zelweger", "--limit", "1").stdout
+    ascii_only = {**environ, "PYTHONIOENCODING": "ascii"}  # is read when Python starts
+    command = [sys.executable, "-m", "marquee", "search", "rene zelweger", "--limit", "1"]
+    shown = subprocess.run(command, env=ascii_only, check=True, capture_output=True, timeout=60).stdout
+    assert b"Ren?e Zellweger" in shown
 
 
 def test_a_home_that_is_none_is_one_line(own_environ: dict[str, str], folder: Path) -> None:

@@ -117,7 +117,13 @@ async def test_a_source_that_fails_fails_the_job_and_somebody_is_told(
     server = Server()
     server.faults[NAMES] = [say(500)] * 99
     try:
-        start_worker(MARQUEE_IMDB_BASE_URL=server.url, MARQUEE_ALERT_URLS=receiver.url)
+        pace = "marquee.catalog.download.FIRST_BACKOFF_S=0.1 marquee.reindex.worker.ALERT_EVERY_S=2"
+        start_worker(
+            MARQUEE_IMDB_BASE_URL=server.url,
+            MARQUEE_ALERT_URLS=receiver.url,
+            PYTHONPATH=str(FAULTS),
+            FAULT_PACE=pace,
+        )
         ended = await wait_for_end(jobs, await jobs.request(JobRequest(source="imdb"), "tester"))
     finally:
         server.close()
