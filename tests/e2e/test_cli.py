@@ -321,7 +321,7 @@ def test_up_serves_what_is_live_while_a_job_of_a_dead_worker_is_left(
     own_environ: dict[str, str], endpoint: Endpoint, folder: Path, started: list[Up]
 ) -> None:
     run(own_environ, "reindex", "--data", str(folder))
-    left = json.loads(run(own_environ, "reindex", "--force", "--no-wait", "--json").stdout)
+    left = json.loads(run(own_environ, "reindex", "--no-wait", "--json").stdout)
 
     async def begin_and_die() -> None:
         async with Cluster(endpoint) as cluster:
