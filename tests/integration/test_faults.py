@@ -26,32 +26,26 @@ from marquee.reindex.job import JobRequest, end
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
-from tests.conftest import run_service
+from tests.conftest import FAULTS, run_service
 from tests.imdb_server import NAMES, say
 from tests.imdb_server import Source as Server
+from tests.integration.conftest import StartWorker
 from tests.integration.test_freshness import Receiver
 from tests.integration.test_reindex import write_files
 from tests.integration.test_worker import (
-    FAULTS,
-    StartWorker,
     expect_one_whole_live,
-    folder,
-    hanging,
-    jobs,
     let_go,
     list_all,
-    own,
     request_for,
-    start_worker,
     wait_for,
     wait_for_end,
     wait_for_rebuild,
 )
 from tests.proxy import Proxy
 
-__all__ = ["folder", "hanging", "jobs", "own", "start_worker"]
-
 pytestmark = pytest.mark.anyio
+
+TTL_S = 3.0
 
 # A selection of benchmarks/crashes.py, which goes through all of them.
 POINTS = (
