@@ -21,8 +21,9 @@ MarqueeError
 ├── GateRefusedError          a build is whole, but not good enough to be swapped in
 ├── EngineError               Elasticsearch did not do what was asked
 │   ├── EngineUnavailableError    no answer, an answer that came too late, or an incomplete one
+│   │   └── EngineFullError       it answers, but takes no writes: its disk is full
 │   ├── EngineNotReadyError       it answers, but no generation is live yet
-│   ├── EngineRejectedError       it refused the request (a bug of ours or a full disk)
+│   ├── EngineRejectedError       it refused the request (a bug of ours, or a block)
 │   │   └── EngineConflictError   what was to be created exists already
 │   └── LoadError                 documents of a bulk load failed for good
 └── NodeError                 the managed local Elasticsearch
@@ -131,6 +132,10 @@ class EngineError(MarqueeError):
 
 class EngineUnavailableError(EngineError):
     """Elasticsearch gave no answer, gave it too late, or gave an incomplete one."""
+
+
+class EngineFullError(EngineUnavailableError):
+    """Elasticsearch answers, but takes no writes until there is room on its disk."""
 
 
 class EngineNotReadyError(EngineError):

@@ -157,6 +157,13 @@ def test_no_wait_leaves_it_to_a_worker_and_jobs_follows_it(
     assert worker.wait(timeout=15) == 0
 
 
+def test_a_worker_that_somebody_interrupts_says_so(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdout is not None
+    assert "is up" in worker.stdout.readline()
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(timeout=15) == 130
+
+
 def test_without_a_worker_a_job_waits_and_can_be_cancelled(environ: dict[str, str], folder: Path) -> None:
     done = run(environ, "reindex", "--data", str(folder), "--no-wait", "--json")
     assert "no worker is running" in done.stderr

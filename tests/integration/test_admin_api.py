@@ -26,7 +26,7 @@ from marquee.reindex.job import Job, end
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.presence import Presence
 from marquee.settings import Settings
-from tests.conftest import remove_indexes, run_service
+from tests.conftest import FAULTS, remove_indexes, run_service
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +68,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "MARQUEE_ADMIN_TOKEN": ADMIN,
         "MARQUEE_TOKENS_FILE": str(path),
         "MARQUEE_LOG_LEVEL": "debug",
+        "PYTHONPATH": str(FAULTS),
+        "FAULT_PACE": "marquee.api.jobs.KEEP_ALIVE_S=1",
     }
 
 

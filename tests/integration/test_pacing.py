@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from marquee.catalog.sources import open_source
@@ -18,20 +16,12 @@ from marquee.progress import SILENT
 from marquee.reindex.pipeline import reindex
 from marquee.reindex.warming import warm
 from marquee.settings import Settings
-from tests.conftest import remove_indexes
 from tests.integration.test_generations import body
 from tests.integration.test_reindex import write_files
 
 pytestmark = pytest.mark.anyio
 
 GENERATION = "v1-20260101t000000"
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-pace")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
 
 
 async def ask_for(cluster: Cluster, index: str, seconds: float) -> None:

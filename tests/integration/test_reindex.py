@@ -7,7 +7,7 @@ import gzip
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,25 +37,11 @@ from marquee.reindex.status import DataAge, read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest
 from marquee.settings import Settings
-from tests.conftest import remove_indexes, write_tsv
+from tests.conftest import write_tsv
 from tests.imdb_server import NAMES, say
 from tests.imdb_server import Source as Server
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    """Settings with a prefix of this test's own."""
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-reindex")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_files(tmp_path, "Jake Gyllenhaal")
-    return tmp_path
 
 
 def write_files(folder: Path, *people: str) -> None:

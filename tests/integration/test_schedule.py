@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 
 from marquee.engine import lease
-from marquee.engine.cluster import Cluster
 from marquee.engine.records import Records
 from marquee.errors import EngineUnavailableError, MarqueeError, OtherReleaseError
 from marquee.reindex import schedule as schedules
@@ -19,21 +16,8 @@ from marquee.reindex.job import JobRequest
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.schedule import Schedule
 from marquee.settings import Settings
-from tests.conftest import remove_indexes
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-schedule")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def records(cluster: Cluster, own: Settings) -> Records:
-    return Records(cluster, own.index_prefix)
 
 
 def at(hour: int, minute: int = 0, day: int = 24) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,11 @@ from marquee.reindex.job import JobRequest
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pipeline import Rebuild, reindex
 from marquee.settings import Settings
-from tests.conftest import remove_indexes
 from tests.integration.test_reindex import write_files
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings, tmp_path: Path) -> AsyncIterator[Settings]:
-    own = msgspec.structs.replace(
-        settings, index_prefix=f"{settings.index_prefix}-undo", home=tmp_path / "home", lease_ttl_s=1.0
-    )
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def records(cluster: Cluster, own: Settings) -> Records:
-    return Records(cluster, own.index_prefix)
+TTL_S = 1.0
 
 
 async def build(own: Settings, cluster: Cluster, folder: Path, name: str) -> str:

@@ -7,9 +7,8 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from marquee.engine import generations, lease
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.generations import Generation
 from marquee.engine.mappings import KINDS
-from marquee.engine.records import Records
 from marquee.errors import ConflictError, LeaseHeldError
 from marquee.progress import SILENT
 from marquee.reindex import audit, presence
@@ -34,63 +32,12 @@ from marquee.reindex.schedule import Schedule
 from marquee.reindex.status import read_status
 from marquee.reindex.worker import Worker
 from marquee.settings import Settings
-from tests.conftest import engine_environ, remove_indexes
+from tests.integration.conftest import StartWorker
 from tests.integration.test_reindex import write_files
 
 pytestmark = pytest.mark.anyio
 
 TTL_S = 3.0
-FAULTS = Path(__file__).parents[1] / "faults"
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings, tmp_path: Path) -> AsyncIterator[Settings]:
-    own = msgspec.structs.replace(
-        settings, index_prefix=f"{settings.index_prefix}-worker", home=tmp_path / "home", lease_ttl_s=TTL_S
-    )
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def jobs(cluster: Cluster, own: Settings) -> Jobs:
-    return Jobs(Records(cluster, own.index_prefix))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_files(folder, "Jake Gyllenhaal")
-    return folder
-
-
-StartWorker = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def start_worker(own: Settings, endpoint: Endpoint) -> Iterator[StartWorker]:
-    """Start `marquee worker`; whatever is left of them and of their rebuilds is killed at the end."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(**environ: str) -> subprocess.Popen[bytes]:
-        settings = {
-            "MARQUEE_LEASE_TTL_S": str(TTL_S),
-            "MARQUEE_SCHEDULE": "off",
-            "MARQUEE_LOG_LEVEL": "debug",
-        }
-        environ = engine_environ(own, endpoint) | settings | environ
-        started.append(subprocess.Popen([sys.executable, "-m", "marquee", "worker"], env=environ))
-        return started[-1]
-
-    yield start
-    for each in started:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in (*psutil.Process(each.pid).children(recursive=True), psutil.Process(each.pid)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.resume()
-                    process.kill()
-        each.wait()
 
 
 def request_for(folder: Path, **fields: Any) -> JobRequest:
@@ -140,17 +87,6 @@ async def expect_one_whole_live(jobs: Jobs) -> Generation:
     assert sorted(each for each in holders if each) == sorted((kind, live.id) for kind in KINDS)
     assert live.complete
     return live
-
-
-@pytest.fixture
-def hanging(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A pause in the rebuilds of workers started from now on, for as long as the file is there."""
-    gate = tmp_path / "gate"
-    gate.touch()
-    monkeypatch.setenv("PYTHONPATH", str(FAULTS))
-    monkeypatch.setenv("FAULT_AT", "before swap")
-    monkeypatch.setenv("FAULT_GATE", str(gate))
-    return gate
 
 
 def let_go(gate: Path) -> None:

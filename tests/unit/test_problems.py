@@ -21,6 +21,7 @@ STATUSES = {
     "ForbiddenError": 403,
     "AdminDisabledError": 403,
     "EngineUnavailableError": 503,
+    "EngineFullError": 503,
     "EngineNotReadyError": 503,
 }
 

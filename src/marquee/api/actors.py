@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from marquee.api.answers import Answers
@@ -37,7 +38,9 @@ MAX_MATCH_BYTES = 1 << 20
     tags=["actors"],
     responses=data_of(SearchAnswer) | PROBLEMS,
 )
-async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def search_actors(
+    request: AnyRequest, lookup: NamedDependency[Lookup], answers: NamedDependency[Answers]
+) -> Response[Any]:
     """Return ranked hits for a name in any spelling."""
     return await answers.send(request, lookup.search(parse(SearchRequest, query_pairs(request))))
 
@@ -52,7 +55,9 @@ async def search_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -
     request_max_body_size=MAX_MATCH_BYTES,
     responses=data_of(MatchAnswer) | PROBLEMS,
 )
-async def match_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def match_actors(
+    request: AnyRequest, lookup: NamedDependency[Lookup], answers: NamedDependency[Answers]
+) -> Response[Any]:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
     parse(IdRequest, query_pairs(request))
     body = await json_body(request)
@@ -67,7 +72,9 @@ async def match_actors(request: AnyRequest, lookup: Lookup, answers: Answers) ->
     tags=["actors"],
     responses=data_of(SuggestAnswer) | PROBLEMS,
 )
-async def suggest_actors(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def suggest_actors(
+    request: AnyRequest, lookup: NamedDependency[Lookup], answers: NamedDependency[Answers]
+) -> Response[Any]:
     """Return the people whose names may become what is being typed."""
     return await answers.send(request, lookup.suggest(parse(SuggestRequest, query_pairs(request))))
 
@@ -81,8 +88,8 @@ async def suggest_actors(request: AnyRequest, lookup: Lookup, answers: Answers) 
 )
 async def get_actor(
     request: AnyRequest,
-    lookup: Lookup,
-    answers: Answers,
+    lookup: NamedDependency[Lookup],
+    answers: NamedDependency[Answers],
     nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
 ) -> Response[Any]:
     """Return a person by id."""
@@ -100,8 +107,8 @@ async def get_actor(
 )
 async def get_credits(
     request: AnyRequest,
-    lookup: Lookup,
-    answers: Answers,
+    lookup: NamedDependency[Lookup],
+    answers: NamedDependency[Answers],
     nconst: Annotated[str, Parameter(description="IMDb's id of the person, `nm0350453` say.")],
 ) -> Response[Any]:
     """Return a page of somebody's credits; at most 200 are kept, the newest."""

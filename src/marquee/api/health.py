@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 
 from marquee.api.operation import query_pairs
 from marquee.api.responses import PROBLEMS, data_of
@@ -31,7 +32,7 @@ async def live() -> Response[dict[str, str]]:
     tags=["health"],
     responses={503: PROBLEMS[503]},
 )
-async def ready(lookup: Lookup) -> Response[dict[str, str]]:
+async def ready(lookup: NamedDependency[Lookup]) -> Response[dict[str, str]]:
     """Answer 200 once both aliases of a live generation answer a search."""
     return Response({"status": "ready", "generation": await lookup.probe()}, headers=NO_STORE)
 
@@ -43,7 +44,9 @@ async def ready(lookup: Lookup) -> Response[dict[str, str]]:
     tags=["health"],
     responses=data_of(Status),
 )
-async def status(request: Request[Any, Any, Any], cluster: Cluster, settings: Settings) -> Response[Any]:
+async def status(
+    request: Request[Any, Any, Any], cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]
+) -> Response[Any]:
     """Describe the live generation and the engine."""
     parse(IdRequest, query_pairs(request))
     found = await read_status(cluster, settings.index_prefix)

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
 from msgspec import Meta
 
@@ -84,11 +85,11 @@ class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def request_job(
     request: AdminRequest,
-    jobs: Jobs,
+    jobs: NamedDependency[Jobs],
     idempotency_key: Annotated[
         str | None,
-        Parameter(
-            header="Idempotency-Key", description="The same key and body are the same job, however often."
+        HeaderParameter(
+            name="Idempotency-Key", description="The same key and body are the same job, however often."
         ),
     ] = None,
 ) -> Response[Any]:
@@ -110,7 +111,7 @@ async def request_job(
     summary="The newest jobs",
     responses=data_of(JobsAnswer) | ADMIN_PROBLEMS,
 )
-async def list_jobs(request: AdminRequest, jobs: Jobs) -> Response[Any]:
+async def list_jobs(request: AdminRequest, jobs: NamedDependency[Jobs]) -> Response[Any]:
     """Return the newest jobs, newest first."""
     asked = read_pairs(ListRequest, query_pairs(request))
     return Response(JobsAnswer(jobs=await jobs.list_newest(asked.limit)))
@@ -122,7 +123,7 @@ async def list_jobs(request: AdminRequest, jobs: Jobs) -> Response[Any]:
     summary="A job",
     responses=data_of(Job) | ADMIN_PROBLEMS | NOT_FOUND | OTHER_RELEASE,
 )
-async def get_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[Any]:
+async def get_job(request: AdminRequest, jobs: NamedDependency[Jobs], job_id: JobId) -> Response[Any]:
     """Return a job as it is now."""
     parse(IdRequest, query_pairs(request))
     return Response(await jobs.get(check_slug("job", job_id)))
@@ -138,7 +139,7 @@ async def get_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[
     | NOT_FOUND
     | conflict("The job has ended otherwise; or another release of Marquee wrote it (`other-release`)."),
 )
-async def cancel_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[Any]:
+async def cancel_job(request: AdminRequest, jobs: NamedDependency[Jobs], job_id: JobId) -> Response[Any]:
     """Cancel a job: at once where it was only requested; one that runs is ended by its worker in seconds."""
     parse(IdRequest, query_pairs(request))
     return Response(await jobs.cancel(check_slug("job", job_id), request.auth.name), status_code=202)
@@ -161,7 +162,7 @@ async def cancel_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Respon
     | OTHER_RELEASE,
 )
 async def follow_job(
-    request: AdminRequest, jobs: Jobs, closing: asyncio.Event, job_id: JobId
+    request: AdminRequest, jobs: NamedDependency[Jobs], closing: NamedDependency[asyncio.Event], job_id: JobId
 ) -> Stream | Response[Any]:
     """Send the job at once and whenever it changes, as server-sent events, until it has ended."""
     parse(IdRequest, query_pairs(request))

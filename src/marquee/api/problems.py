@@ -68,6 +68,9 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.EngineUnavailableError: Kind(
         "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
     ),
+    errors.EngineFullError: Kind(
+        "engine-full", "The search engine takes no writes", HTTPStatus.SERVICE_UNAVAILABLE
+    ),
     errors.MarqueeError: Kind("internal-error", "Something broke", HTTPStatus.INTERNAL_SERVER_ERROR),
 }
 

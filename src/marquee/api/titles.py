@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from marquee.api.answers import Answers
@@ -25,7 +26,9 @@ AnyRequest = Request[Any, Any, Any]
     tags=["titles"],
     responses=data_of(TitleSearchAnswer) | PROBLEMS,
 )
-async def search_titles(request: AnyRequest, lookup: Lookup, answers: Answers) -> Response[Any]:
+async def search_titles(
+    request: AnyRequest, lookup: NamedDependency[Lookup], answers: NamedDependency[Answers]
+) -> Response[Any]:
     """Return ranked titles for a title in any spelling; primary and original titles count."""
     asked = parse(TitleSearchRequest, query_pairs(request))
     return await answers.send(request, lookup.search_titles(asked))
@@ -40,8 +43,8 @@ async def search_titles(request: AnyRequest, lookup: Lookup, answers: Answers) -
 )
 async def get_title(
     request: AnyRequest,
-    lookup: Lookup,
-    answers: Answers,
+    lookup: NamedDependency[Lookup],
+    answers: NamedDependency[Answers],
     tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
 ) -> Response[Any]:
     """Return a title by id."""
@@ -58,8 +61,8 @@ async def get_title(
 )
 async def get_cast(
     request: AnyRequest,
-    lookup: Lookup,
-    answers: Answers,
+    lookup: NamedDependency[Lookup],
+    answers: NamedDependency[Answers],
     tconst: Annotated[str, Parameter(description="IMDb's id of the title, `tt0246578` say.")],
 ) -> Response[Any]:
     """Return a title's cast; at most 50 are kept."""

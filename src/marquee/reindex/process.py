@@ -19,8 +19,7 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from marquee.catalog.sources import Choice, open_choice
-from marquee.engine import generations
+from marquee.catalog.sources import open_choice
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
 from marquee.errors import (
@@ -29,8 +28,8 @@ from marquee.errors import (
     GateRefusedError,
     LeaseLostError,
     MarqueeError,
-    SettingsError,
 )
+from marquee.reindex.choice import read_choice
 from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import Rebuild
@@ -163,22 +162,6 @@ class _Process:
         with contextlib.suppress(BrokenPipeError):
             self._out.write(msgspec.json.encode(message, enc_hook=_encode_path) + b"\n")
             self._out.flush()
-
-
-async def read_choice(cluster: Cluster, prefix: str, request: JobRequest) -> Choice:
-    """Return which source a request means.
-
-    Raises:
-        SettingsError: the live generation's, and nothing is live.
-    """
-    if request.source == "folder":
-        return Choice(kind="folder", folder=Path(request.location))
-    if request.source != "live":
-        return Choice(kind=request.source)
-    live = await generations.find_live(cluster, prefix)
-    if live is None or live.meta is None:
-        raise SettingsError("nothing is live yet: name a source, `--sample`, `--imdb` or `--data DIR`")
-    return msgspec.convert({"kind": live.meta.source.kind, "folder": Path(live.meta.location)}, Choice)
 
 
 async def _work(order: Order, out: BinaryIO) -> None:

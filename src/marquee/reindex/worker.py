@@ -22,11 +22,11 @@ from marquee.engine.records import Records
 from marquee.errors import LeaseHeldError, LeaseLostError, MarqueeError, SettingsError
 from marquee.reindex import presence, retention
 from marquee.reindex.alerts import Alerts
+from marquee.reindex.choice import read_choice
 from marquee.reindex.identity import name_process
 from marquee.reindex.job import Job
 from marquee.reindex.jobs import Jobs, say_died
 from marquee.reindex.pin import read_pin
-from marquee.reindex.process import read_choice
 from marquee.reindex.schedule import Schedule
 from marquee.reindex.status import read_status
 from marquee.reindex.supervision import MAX_ATTEMPTS, Supervision
