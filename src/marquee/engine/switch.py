@@ -81,7 +81,6 @@ async def delete(records: Records, doomed: Sequence[Generation], *, switch: str,
         actions: list[markers.Action] = [{"remove_index": {"index": name}} for name in names]
         try:
             await _update(records, actions, switch, fence, {})
-            return
         except EngineNotReadyError:
             # By hand, or by this call: the client repeats a request whose connection broke.
             there = await list_indexes(records.cluster, records.prefix, ADMIN_TIMEOUT_S)
@@ -89,6 +88,8 @@ async def delete(records: Records, doomed: Sequence[Generation], *, switch: str,
             if left == names:
                 raise
             names = left
+        else:
+            return
 
 
 async def _update(
