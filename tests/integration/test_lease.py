@@ -244,7 +244,7 @@ async def test_without_its_records_a_deletion_fails(records: Records) -> None:
 
 def delete_once_listed(monkeypatch: pytest.MonkeyPatch, records: Records, generation: str) -> None:
     """Delete a generation right after the next look at which indexes there are."""
-    list_indexes = switch.list_indexes
+    list_indexes = generations.list_indexes
 
     async def list_and_delete(*arguments: Any) -> dict[str, Any]:
         listed = await list_indexes(*arguments)

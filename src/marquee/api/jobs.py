@@ -19,7 +19,6 @@ from marquee.api.auth import Token
 from marquee.api.operation import (
     HEAD_EXTENSION,
     ListRequest,
-    Reason,
     check_slug,
     json_body,
     operation_for,
@@ -33,6 +32,7 @@ from marquee.errors import EngineError, LeaseHeldError, NotFoundError, RequestEr
 from marquee.reindex import audit
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.reason import Reason
 from marquee.search.parsing import read_body, read_pairs
 from marquee.search.request import IdRequest, parse
 
@@ -57,7 +57,10 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "live"
     force: Annotated[
         bool,
-        Meta(description="Build although nothing has changed, and pass the gate; never damaged files."),
+        Meta(
+            description="Build although nothing has changed, and pass the gate, with a reason only; "
+            "never damaged files."
+        ),
     ] = False
     dry_run: Annotated[bool, Meta(description="Report what would change, and index nothing.")] = False
     reason: Reason = ""
