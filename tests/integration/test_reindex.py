@@ -302,7 +302,7 @@ async def test_the_quality_report_is_kept_with_its_generation(
     cluster: Cluster, own: Settings, folder: Path
 ) -> None:
     add_bad_people(folder, 2)
-    made = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    made = await reindex(own, cluster, open_source(folder), SILENT, force=True, reason="a test")
     path = generation_folder(own, made.generation) / "quality.json"
     report = msgspec.json.decode(path.read_bytes())
     reject = report["names"]["rejects"]["malformed id"]
