@@ -1,6 +1,7 @@
 """Faults in the process of a rebuild, put there through PYTHONPATH: this folder on it, and
 
-FAULT_AT    at which point: the name of a stage, or `before` or `after` create, complete, swap or meta
+FAULT_AT    at which point: the name of a stage, or `before` or `after` create, complete, meta, warm
+            or swap
 FAULT_KILL  who is killed there: rebuild, worker, or both of them
 FAULT_GATE  instead of a kill: a file; the rebuild waits there for as long as it exists
 """
@@ -51,12 +52,14 @@ def wrap(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 def install() -> None:
     """Put the points where they belong."""
     from marquee.engine import generations, switch
+    from marquee.reindex import promotion
     from marquee.reindex.stages import Meter
 
     generations.create = wrap(generations.create, "create")
     generations.complete = wrap(generations.complete, "complete")
     generations.write_meta = wrap(generations.write_meta, "meta")
     switch.swap = wrap(switch.swap, "swap")
+    promotion.warm = wrap(promotion.warm, "warm")  # type: ignore[attr-defined]
     start = Meter.start
 
     def start_stage(self: Meter, stage: str, total: int | None = None, unit: str = "rows") -> None:

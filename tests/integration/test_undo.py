@@ -334,6 +334,20 @@ async def test_what_no_report_lets_pass_is_judged_before_it_is_swapped_in(
     assert (found.live, found.set_aside) == (False, "refused")
 
 
+async def test_what_no_report_lets_pass_and_cannot_be_judged_is_built_again(
+    own: Settings, records: Records, tmp_path: Path
+) -> None:
+    await build(own, records.cluster, tmp_path, "First")
+    await pin.pin(records, None, "somebody")
+    write_files(tmp_path, "Jake Gyllenhaal", "First", "Second")
+    held = await rebuild(own, records, tmp_path)
+    await pin.unpin(records, "somebody")
+    changes: dict[str, Any] = {"gate": {}, "quality": {"of": "another release"}}
+    await generations.update_meta(records.cluster, records.prefix, held.generation, **changes)
+    made = await rebuild(own, records, tmp_path, "later")
+    assert (made.built, made.swapped, made.generation != held.generation) == (True, True, True)
+
+
 async def test_a_rollback_while_a_look_reads_the_source_is_not_undone(
     cluster: Cluster, own: Settings, records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,15 @@ def read_pass(meta: BuildMeta) -> GateReport | None:
     return report if report.passed or report.forced else None
 
 
+def is_judgeable(meta: BuildMeta) -> bool:
+    """Say whether this release can judge a build: another one may report other things of its source."""
+    try:
+        msgspec.convert(meta.quality, Quality)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def is_comparable(meta: BuildMeta, live: Generation | None) -> bool:
     """Say whether a build is to resemble the live generation: same kind of source, same people and titles."""
     if live is None or live.meta is None:

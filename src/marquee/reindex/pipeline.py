@@ -26,7 +26,7 @@ from marquee.progress import Progress
 from marquee.reindex import retention
 from marquee.reindex.build import assemble_rows, load_documents
 from marquee.reindex.difference import compare
-from marquee.reindex.gate import read_facts
+from marquee.reindex.gate import is_judgeable, read_facts, read_pass
 from marquee.reindex.identity import name_process
 from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome, describe_known, find_made
@@ -149,6 +149,8 @@ class Rebuild:
         """Return the outcome where an earlier reindex built this, None where it is to be built again."""
         # Built while another one was pinned, or by a process that died between gate and swap.
         if built.set_aside in ("", "held"):
+            if read_pass(meta) is None and not is_judgeable(meta):
+                return None
             self._on_created(built.id)
             outcome = describe_known(built, "built by an earlier reindex")
             return await self._promotion.promote(built.id, outcome, meta, live, marker)
