@@ -88,6 +88,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     gate = tmp_path / "gate"
     gate.touch()
     monkeypatch.setenv("PYTHONPATH", str(FAULTS))
-    monkeypatch.setenv("FAULT_AT", "before swap")
+    # Not `before swap`: that far, a rebuild that is told to end carries its swap out first.
+    monkeypatch.setenv("FAULT_AT", "after warm")
     monkeypatch.setenv("FAULT_GATE", str(gate))
     return gate

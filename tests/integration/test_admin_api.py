@@ -513,8 +513,16 @@ async def test_what_the_gate_refused_needs_force(client: httpx.AsyncClient, buil
     await build(built, "v1-20260105t000000", set_aside="refused")
     for body in ({}, {"force": False}):
         assert "refused" in problem(await client.post(path, json=body), 409, "conflict")["detail"]
+    for reason in ("", " "):
+        told = problem(await client.post(path, json={"force": True, "reason": reason}), 400, "bad-request")
+        assert [each["parameter"] for each in told["errors"]] == ["reason"]
+    assert await live(built) == NEW
     forced = await client.post(path, json={"force": True, "reason": "the source is like that"})
     assert (forced.status_code, await live(built)) == (200, "v1-20260105t000000")
+    entries = (await client.get("/audit")).json()["entries"]
+    assert {(each["action"], each["reason"], each["outcome"]) for each in entries} == {
+        ("forced gate", "the source is like that", "done"), ("activate", "the source is like that", "done"),
+    }  # fmt: skip
 
 
 async def test_an_unusable_activation(client: httpx.AsyncClient, built: Records) -> None:

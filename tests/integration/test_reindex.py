@@ -29,7 +29,7 @@ from marquee.errors import (
     SourceUnavailableError,
 )
 from marquee.progress import SILENT
-from marquee.reindex import build, pipeline
+from marquee.reindex import build, promotion
 from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import reindex
 from marquee.reindex.provenance import generation_folder
@@ -197,7 +197,7 @@ async def test_a_swap_whose_answer_was_lost_keeps_what_is_live(
     [
         (generations, "create"),
         (generations, "complete"),
-        (pipeline, "try_canaries"),
+        (promotion, "try_canaries"),
         (switch, "swap"),
     ],
 )
@@ -277,7 +277,10 @@ async def test_the_gate_refuses_a_catalogue_of_which_too_much_is_unusable(
     refused, *others = await generations.list_generations(cluster, own.index_prefix)
     assert others == before
     assert (refused.live, refused.complete, refused.set_aside) == (False, True, "refused")
-    forced = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    with pytest.raises(GateRefusedError, match="force passes the gate with a reason only"):
+        await reindex(own, cluster, open_source(folder), SILENT, force=True, reason=" ")
+    assert await live_id(cluster, own) == before[0].id
+    forced = await reindex(own, cluster, open_source(folder), SILENT, force=True, reason="it is like that")
     assert (forced.built, forced.counts) == (True, {"actors": 1, "titles": 1})
 
 
@@ -285,7 +288,7 @@ async def test_the_quality_report_is_kept_with_its_generation(
     cluster: Cluster, own: Settings, folder: Path
 ) -> None:
     add_bad_people(folder, 2)
-    made = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    made = await reindex(own, cluster, open_source(folder), SILENT, force=True, reason="a test")
     path = generation_folder(own, made.generation) / "quality.json"
     report = msgspec.json.decode(path.read_bytes())
     reject = report["names"]["rejects"]["malformed id"]

@@ -149,7 +149,9 @@ async def test_two_workers_do_a_job_once(jobs: Jobs, folder: Path, start_worker:
     await wait_for(lambda: _count_workers(jobs, 2))
     for number in range(3):
         write_files(folder, "Jake Gyllenhaal", f"Person {number}")
-        ended = await wait_for_end(jobs, await jobs.request(request_for(folder, force=True), "tester"))
+        ended = await wait_for_end(
+            jobs, await jobs.request(request_for(folder, force=True, reason="a test"), "tester")
+        )
         assert (ended.state, ended.attempt) == ("succeeded", 1)
     assert len([each for each in await audit.list_entries(jobs.records, 50) if each.action == "swap"]) == 3
 

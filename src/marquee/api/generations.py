@@ -13,7 +13,6 @@ from msgspec import Meta
 
 from marquee.api.auth import Token
 from marquee.api.operation import (
-    Reason,
     check_slug,
     json_body,
     operation_taking,
@@ -27,6 +26,7 @@ from marquee.errors import NotFoundError
 from marquee.reindex import activation, pin
 from marquee.reindex.activation import Activation
 from marquee.reindex.pin import Pin
+from marquee.reindex.reason import Reason
 from marquee.search.parsing import read_body
 from marquee.search.request import IdRequest, parse
 
@@ -85,7 +85,9 @@ class ActivateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Make a generation live."""
 
     reason: Reason = ""
-    force: Annotated[bool, Meta(description="Even one that the gate refused.")] = False
+    force: Annotated[
+        bool, Meta(description="Even one that the gate refused; needs a reason (400 without).")
+    ] = False
 
 
 class PinOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

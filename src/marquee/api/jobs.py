@@ -20,7 +20,6 @@ from marquee.api.auth import Token
 from marquee.api.operation import (
     HEAD_EXTENSION,
     ListRequest,
-    Reason,
     check_slug,
     json_body,
     operation_for,
@@ -32,6 +31,7 @@ from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conf
 from marquee.errors import EngineError, LeaseHeldError, NotFoundError, OtherReleaseError, RequestError
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.reason import Reason
 from marquee.search.parsing import read_body, read_pairs
 from marquee.search.request import IdRequest, parse
 
@@ -57,7 +57,10 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "live"
     force: Annotated[
         bool,
-        Meta(description="Build although nothing has changed, and pass the gate; never damaged files."),
+        Meta(
+            description="Build although nothing has changed, and pass the gate, with a reason only; "
+            "never damaged files."
+        ),
     ] = False
     dry_run: Annotated[bool, Meta(description="Report what would change, and index nothing.")] = False
     reason: Reason = ""

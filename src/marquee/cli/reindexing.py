@@ -24,13 +24,19 @@ from marquee.reindex import pin as pins
 from marquee.reindex.identity import name_user
 from marquee.reindex.job import Job
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.reason import check_reason
 
 T = TypeVar("T")
 POLL_EVERY_S = 0.5
 # A worker waits for as long until it gives its job up.
 AWAY_FOR_S = 300.0
 
-_reason_option = click.option("--reason", default="", help="Why; goes into the audit log.")
+_reason_option = click.option(
+    "--reason",
+    default="",
+    callback=lambda _, __, text: check_reason(text, "--reason"),
+    help="Why; goes into the audit log.",
+)
 
 
 def _ask_records(question: Callable[[Records], Awaitable[T]]) -> T:
@@ -45,7 +51,9 @@ def _ask_records(question: Callable[[Records], Awaitable[T]]) -> T:
 @commands.command("reindex")
 @source_options
 @click.option("--dry-run", is_flag=True, help="Report the difference to what is live; index nothing.")
-@click.option("--force", is_flag=True, help="Rebuild although nothing changed; pass the gate's limits.")
+@click.option(
+    "--force", is_flag=True, help="Rebuild although nothing changed; with --reason, pass the gate's limits."
+)
 @_reason_option
 @click.option("--wait/--no-wait", default=True, help="Run it here (the default), or leave it to a worker.")
 @json_option
@@ -171,11 +179,14 @@ def generations_command(as_json: bool) -> None:
 
 @commands.command()
 @click.argument("generation", metavar="[ID]", required=False)
+@click.option("--force", is_flag=True, help="Even to an ID that the gate refused; needs --reason.")
 @_reason_option
 @json_option
-def rollback(generation: str | None, reason: str, as_json: bool) -> None:
+def rollback(generation: str | None, force: bool, reason: str, as_json: bool) -> None:
     """Go back to the generation before the live one, or to ID, within seconds."""
-    done = _ask_records(lambda records: activation.roll_back(records, name_user(), reason, generation))
+    done = _ask_records(
+        lambda records: activation.roll_back(records, name_user(), reason, generation, force=force)
+    )
     if as_json:
         print_json(done)
     else:

@@ -23,7 +23,6 @@ from marquee.catalog.sources import open_choice
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
 from marquee.errors import (
-    ConflictError,
     EngineUnavailableError,
     GateRefusedError,
     LeaseLostError,
@@ -107,7 +106,7 @@ class _Process:
             return self._end("cancelled")
         except LeaseLostError as error:
             return self._end("lost", str(error))
-        except (GateRefusedError, ConflictError) as error:
+        except GateRefusedError as error:
             return self._end("refused", str(error))
         except EngineUnavailableError as error:
             return self._end("away", str(error))
