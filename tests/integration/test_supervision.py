@@ -238,6 +238,30 @@ async def test_who_is_stopped_before_the_beginning_gives_the_lease_up(
     assert (state.holder, state.job) == ("", begun.job.id), "the job is the next worker's"
 
 
+@pytest.mark.parametrize("is_written", [False, True], ids=["before", "after"])
+async def test_an_interruption_while_a_job_is_begun_ends_it(
+    jobs: Jobs, folder: Path, supervise: Any, monkeypatch: pytest.MonkeyPatch, is_written: bool
+) -> None:
+    begin, begins = Jobs.begin, asyncio.Event()
+
+    async def begin_slowly(self: Jobs, job: Job, worker: str) -> Job:
+        begun = await begin(self, job, worker) if is_written else None
+        begins.set()
+        await asyncio.sleep(0.3)
+        return begun or await begin(self, job, worker)
+
+    monkeypatch.setattr(Jobs, "begin", begin_slowly)
+    begun = await supervise(request_for(folder, attended=True), hand_back=False)
+    await begins.wait()
+    begun.running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await begun.running
+    ended = await jobs.get(begun.job.id)
+    assert ended.state == "cancelled"
+    state, _ = await lease.read(jobs.records)
+    assert (state.holder, state.job) == ("", "")
+
+
 async def test_a_process_that_hangs_is_ended_and_the_job_says_so(
     jobs: Jobs, folder: Path, hanging: Path, supervise: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,8 @@ MAX_ATTEMPTS = 3
 # A node that restarts is back within half a minute, a cluster that lost one within a few.
 AWAY_FOR_S = 300.0
 TELL_EVERY_S = 60.0
+# Two small requests.
+BEGIN_WITHIN_S = 3.0
 
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ class Supervision:
         self._job, self._is_patient = job, hand_back
         keeping = asyncio.create_task(self._lease.keep())
         try:
-            await self._begin()
+            await self._begin_or_stop()
             if self._job.has_ended:  # cancelled before it began
                 await self._persist(self._lease.release)
                 return self._job
@@ -90,6 +92,16 @@ class Supervision:
         finally:
             keeping.cancel()
             await asyncio.wait([keeping])
+
+    async def _begin_or_stop(self) -> None:
+        """Make the job this worker's; an interruption waits a moment: whose it is decides how it ends."""
+        beginning = asyncio.ensure_future(self._begin())
+        try:
+            await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await asyncio.wait([beginning], timeout=BEGIN_WITHIN_S)
+            beginning.cancel()
+            raise
 
     async def _begin(self) -> None:
         """Make the job this worker's, or learn that it has ended meanwhile."""
