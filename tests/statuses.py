@@ -14,6 +14,7 @@ from marquee.reindex.status import MAX_DATA_AGE_S, EngineStatus, JobSummary, Sta
 GENERATION = "v1-20261122t030512"
 UNREACHABLE = EngineStatus(version=None, status="unreachable")
 RED = EngineStatus(version="8.18.0", status="red")
+FULL = EngineStatus(version="8.18.0", status="yellow", writable=False)
 
 
 def make_status(**changes: Any) -> Status:

@@ -7,6 +7,7 @@ MarqueeError
 ├── NotFoundError             no such actor, title, generation or job
 ├── ConflictError             what is asked for does not go together with how things stand
 │   └── LeaseHeldError        another reindex is under way
+├── OtherReleaseError         a record was written by another release of Marquee, in terms unknown to this one
 ├── LeaseLostError            another process has taken over what this one was doing
 ├── AccessError               who asks may not
 │   ├── UnauthorizedError     no token, or an unknown one
@@ -22,8 +23,9 @@ MarqueeError
 ├── GateRefusedError          a build is whole, but not good enough to be swapped in
 ├── EngineError               Elasticsearch did not do what was asked
 │   ├── EngineUnavailableError    no answer, an answer that came too late, or an incomplete one
+│   │   └── EngineFullError       it answers, but takes no writes: its disk is full
 │   ├── EngineNotReadyError       it answers, but no generation is live yet
-│   ├── EngineRejectedError       it refused the request (a bug of ours or a full disk)
+│   ├── EngineRejectedError       it refused the request (a bug of ours, or a block)
 │   │   └── EngineConflictError   what was to be created exists already
 │   └── LoadError                 documents of a bulk load failed for good
 └── NodeError                 the managed local Elasticsearch
@@ -76,6 +78,10 @@ class LeaseHeldError(ConflictError):
     def __init__(self, message: str, job: str = "") -> None:
         super().__init__(message)
         self.job = job
+
+
+class OtherReleaseError(MarqueeError):
+    """A record was written by another release of Marquee, in terms that this one does not know."""
 
 
 class LeaseLostError(MarqueeError):
@@ -140,6 +146,10 @@ class EngineError(MarqueeError):
 
 class EngineUnavailableError(EngineError):
     """Elasticsearch gave no answer, gave it too late, or gave an incomplete one."""
+
+
+class EngineFullError(EngineUnavailableError):
+    """Elasticsearch answers, but takes no writes until there is room on its disk."""
 
 
 class EngineNotReadyError(EngineError):

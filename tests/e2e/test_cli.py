@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +18,14 @@ import httpx
 import msgspec
 import pytest
 
-from marquee.engine.cluster import Endpoint
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.lease import Lease
+from marquee.engine.records import Records
+from marquee.reindex.jobs import Jobs
 from marquee.settings import Settings
 from tests.conftest import engine_environ, write_tsv
+from tests.imdb_server import Source as Server
+from tests.imdb_server import say
 
 README = Path(__file__).parents[2] / "README.md"
 COMMANDS = [
@@ -35,14 +43,28 @@ def environ(settings: Settings, endpoint: Endpoint, sample: str) -> dict[str, st
 @pytest.fixture
 def own_environ(settings: Settings, endpoint: Endpoint, tmp_path: Path) -> dict[str, str]:
     """The environment of a shell with an index prefix in which nothing is indexed yet."""
-    name = f"{settings.index_prefix}-cli-{tmp_path.name[-20:].lower().replace('_', '-')}"[:41].rstrip("-")
+    name = f"{settings.index_prefix}-cli-{tmp_path.name[-19:].lower().replace('_', '-')}"[:41].rstrip("-")
     environ = engine_environ(msgspec.structs.replace(settings, index_prefix=name), endpoint)
     return environ | {"MARQUEE_LEASE_TTL_S": "3", "MARQUEE_SCHEDULE": "off"}
 
 
+@functools.cache
+def _start_forks() -> subprocess.Popen[str]:
+    command = [sys.executable, str(Path(__file__).with_name("forks.py"))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def run(environ: dict[str, str], *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "marquee", *arguments]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    forks = _start_forks()
+    assert forks.stdin is not None
+    assert forks.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        streams = {name: Path(folder) / name for name in ("stdout", "stderr")}
+        paths = {name: str(path) for name, path in streams.items()}
+        print(json.dumps({"environ": environ, "arguments": arguments, **paths}), file=forks.stdin, flush=True)
+        status = int(forks.stdout.readline())
+        said = {name: path.read_text() for name, path in streams.items()}
+    done = subprocess.CompletedProcess(arguments, status, **said)
     assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr
     return done
@@ -142,8 +164,10 @@ def test_an_engine_that_is_away(environ: dict[str, str]) -> None:
 
 
 def test_a_terminal_that_does_not_know_the_letters(environ: dict[str, str]) -> None:
-    ascii_only = {**environ, "PYTHONIOENCODING": "ascii"}
-    assert "Ren?e Zellweger" in run(ascii_only, "search", "rene zelweger", "--limit", "1").stdout
+    ascii_only = {**environ, "PYTHONIOENCODING": "ascii"}  # is read when Python starts
+    command = [sys.executable, "-m", "marquee", "search", "rene zelweger", "--limit", "1"]
+    shown = subprocess.run(command, env=ascii_only, check=True, capture_output=True, timeout=60).stdout
+    assert b"Ren?e Zellweger" in shown
 
 
 def test_a_home_that_is_none_is_one_line(own_environ: dict[str, str], folder: Path) -> None:
@@ -198,6 +222,7 @@ class Up:
     """A running `marquee up`."""
 
     def __init__(self, environ: dict[str, str], *arguments: str) -> None:
+        self.stderr = ""
         command = [sys.executable, "-m", "marquee", "up", "--port", "0", *arguments]
         self.process = subprocess.Popen(
             command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -211,7 +236,7 @@ class Up:
 
     def end(self, by: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(by)
-        self.process.communicate(timeout=30)
+        _, self.stderr = self.process.communicate(timeout=30)
         return self.process.returncode
 
 
@@ -243,6 +268,77 @@ def test_up_builds_serves_and_ends(own_environ: dict[str, str], folder: Path, st
     url = started[2].wait_for_address()
     assert httpx.get(f"{url}/v1/actors/nm0000001").json()["actor"]["name"] == "Bea Lee"
     assert started[2].end() == 130
+
+
+@pytest.fixture
+def imdb() -> Iterator[Server]:
+    """A server of files that has none."""
+    server = Server()
+    server.faults = {name: [say(404)] * 9 for name in server.files}
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason"),
+    [("truncated", 1, "truncated"), ("dirt", 3, "not good enough"), ("away", 1, "answered 404")],
+)
+def test_up_with_a_source_that_fails_serves_what_is_live_if_anything(
+    own_environ: dict[str, str],
+    folder: Path,
+    imdb: Server,
+    started: list[Up],
+    fault: str,
+    code: int,
+    reason: str,
+) -> None:
+    environ, bad = {**own_environ, "MARQUEE_IMDB_BASE_URL": imdb.url}, folder / "bad"
+    fault_options = {"truncated": ["--break", "truncated"], "dirt": ["--dirt", "0.3"]}
+    run(environ, "synth", "--people", "500", *fault_options.get(fault, []), str(bad))
+    source = ["--imdb"] if fault == "away" else ["--data", str(bad)]
+    first = run(environ, "up", "--port", "0", *source, code=code)
+    assert reason in next(line for line in first.stderr.splitlines() if line.startswith("error: "))
+
+    live = json.loads(run(environ, "reindex", "--data", str(folder), "--json").stdout)["generation"]
+    started.append(Up(environ, *source))
+    assert httpx.get(f"{started[0].wait_for_address()}/v1/status").json()["generation"] == live
+    assert started[0].end() == 130
+    (warning,) = [line for line in started[0].stderr.splitlines() if line.startswith("warning: ")]
+    assert "the source named is not indexed now: " in warning
+    assert reason in warning
+    assert f"serving {live}" in warning
+
+
+def test_up_with_a_folder_that_is_not_there_is_an_error_whatever_is_live(
+    own_environ: dict[str, str], folder: Path
+) -> None:
+    run(own_environ, "reindex", "--data", str(folder))
+    missing = str(folder / "typo")
+    assert "is not a folder" in error_line(run(own_environ, "up", "--port", "0", "--data", missing, code=1))
+
+
+def test_up_serves_what_is_live_while_a_job_of_a_dead_worker_is_left(
+    own_environ: dict[str, str], endpoint: Endpoint, folder: Path, started: list[Up]
+) -> None:
+    run(own_environ, "reindex", "--data", str(folder))
+    left = json.loads(run(own_environ, "reindex", "--no-wait", "--json").stdout)
+
+    async def begin_and_die() -> None:
+        async with Cluster(endpoint) as cluster:
+            records = Records(cluster, own_environ["MARQUEE_INDEX_PREFIX"])
+            await Lease.take(records, "dead worker", 1.0, left["id"])
+            jobs = Jobs(records)
+            await jobs.begin(await jobs.get(left["id"]), "dead worker")
+
+    asyncio.run(begin_and_die())
+    other = folder / "other"
+    run(own_environ, "synth", "--people", "50", str(other))
+    started.append(Up(own_environ, "--data", str(other)))
+    url = started[0].wait_for_address()
+    assert httpx.get(f"{url}/v1/actors/search?q=an+lee").json()["hits"][0]["name"] == "Ann Lee"
+    assert json.loads(run(own_environ, "jobs", left["id"], "--json").stdout)["state"] == "succeeded"
+    assert started[0].end() == 130
+    assert f"the source named is not indexed now: job {left['id']} is under way" in started[0].stderr
 
 
 def test_an_interrupted_reindex_leaves_nothing(own_environ: dict[str, str], started: list[Up]) -> None:

@@ -135,6 +135,23 @@ def _fulfil(answer: Any, status: int = 200, headers: dict[str, str] | None = Non
     return handle
 
 
+def _type_to_the_answer(page: Page, text: str) -> None:
+    """Type letter by letter until the answer to the whole text is there: no later one redraws the list."""
+    with page.expect_response(lambda answer: parse_qs(urlsplit(answer.url).query).get("q") == [text]):
+        _type(page, text)
+
+
+def _release(page: Page, held: list[Route], answer: dict[str, Any]) -> None:
+    """Answer the one request that a route holds back; the page may have made it only just now."""
+    for _ in range(500):
+        if held:
+            break
+        page.wait_for_timeout(10)
+    (route,) = held
+    _fulfil(answer)(route)
+    held.clear()
+
+
 def _suggestions(*names: str, highlight: tuple[tuple[int, int], ...] = ()) -> dict[str, Any]:
     return {
         "query": "",
@@ -188,7 +205,7 @@ def _problem(title: str, detail: str, status: int) -> dict[str, Any]:
 
 def test_typing_letter_by_letter_suggests_and_enter_finds(watched: Watched) -> None:
     page = watched.open()
-    _type(page, "jake gylenhal")
+    _type_to_the_answer(page, "jake gylenhal")
     expect(page.get_by_role("option").first).to_contain_text("Jake Gyllenhaal")
     page.keyboard.press("Enter")
     first = page.locator(".card").first
@@ -212,7 +229,8 @@ def test_enter_before_any_suggestion_searches_what_stands_in_the_box(watched: Wa
 
 
 def test_the_keyboard_moves_chooses_and_closes(watched: Watched) -> None:
-    watched.page.route("**/v1/actors/suggest?*", _fulfil(_suggestions("Ann A", "Ann B", "Ann C")))
+    watched.page.route("**/v1/actors/suggest?*", _fulfil(_suggestions("Ann")))
+    watched.page.route("**/v1/actors/suggest?q=ann", _fulfil(_suggestions("Ann A", "Ann B", "Ann C")))
     page = watched.open()
     box, options = page.get_by_role("combobox"), page.get_by_role("option")
 
@@ -248,9 +266,61 @@ def test_the_keyboard_moves_chooses_and_closes(watched: Watched) -> None:
     expect(box).to_be_focused()
 
 
+def test_a_newer_answer_keeps_who_is_active_while_he_is_offered(watched: Watched) -> None:
+    page = watched.page
+    held: list[Route] = []
+    first = _suggestions("Ann A", "Ann B", "Ann C")
+    page.route("**/v1/actors/suggest?q=an", _fulfil(first))
+    page.route("**/v1/actors/suggest?q=ann*", lambda route: held.append(route))
+    watched.open()
+    box, options = page.get_by_role("combobox"), page.get_by_role("option")
+    active = page.locator("[aria-selected=true]")
+    box.fill("an")
+    expect(options).to_have_count(3)
+
+    with page.expect_request("**/v1/actors/suggest?q=ann"):
+        _type(page, "n")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(active).to_contain_text("Ann B")
+    # He is another one of the list now.
+    _release(page, held, {**first, "suggestions": first["suggestions"][1:]})
+    expect(options).to_have_count(2)
+    expect(active).to_have_count(1)
+    expect(active).to_contain_text("Ann B")
+    expect(box).to_have_attribute("aria-activedescendant", options.first.get_attribute("id") or "none")
+
+    with page.expect_request("**/v1/actors/suggest?q=anna"):
+        _type(page, "a")
+    _release(page, held, {**first, "suggestions": first["suggestions"][2:]})
+    expect(options).to_have_count(1)
+    expect(active).to_have_count(0)
+    assert box.get_attribute("aria-activedescendant") is None, "of whom is offered no longer"
+
+
+def test_an_answer_under_way_opens_no_list_that_was_closed(watched: Watched) -> None:
+    page = watched.page
+    held: list[Route] = []
+    page.route("**/v1/actors/suggest?q=a", _fulfil(_suggestions("First")))
+    page.route("**/v1/actors/suggest?q=ab", lambda route: held.append(route))
+    watched.open()
+    box, options = page.get_by_role("combobox"), page.get_by_role("option")
+    box.fill("a")
+    expect(options).to_contain_text("First")
+    with page.expect_request("**/v1/actors/suggest?q=ab"):
+        _type(page, "b")
+    page.keyboard.press("Escape")
+    _release(page, held, _suggestions("Second"))
+    expect(page.locator("[role=option]")).to_contain_text("Second")
+    expect(box).to_have_attribute("aria-expanded", "false")
+    page.keyboard.press("ArrowDown")
+    expect(options).to_contain_text("Second")
+    expect(box).to_have_attribute("aria-expanded", "true")
+
+
 def test_choosing_by_keyboard_shows_that_person(watched: Watched) -> None:
     page = watched.open()
-    _type(page, "scarlet johan")
+    _type_to_the_answer(page, "scarlet johan")
     expect(page.get_by_role("option").first).to_contain_text("Scarlett Johansson")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -262,7 +332,7 @@ def test_choosing_by_keyboard_shows_that_person(watched: Watched) -> None:
 
 def test_choosing_by_click_shows_that_person(watched: Watched) -> None:
     page = watched.open()
-    _type(page, "keira knig")
+    _type_to_the_answer(page, "keira knig")
     page.get_by_role("option", name="Keira Knightley").click()
     expect(page.locator(".card h3").first).to_have_text("Keira Knightley")
 
@@ -398,7 +468,7 @@ def test_answers_out_of_order_never_show_the_older_one(watched: Watched) -> None
         box.fill("old")
     box.fill("new")
     expect(page.get_by_role("option")).to_contain_text("The New")
-    _fulfil(_suggestions("The Old"))(held[0])
+    _release(page, held, _suggestions("The Old"))
     page.wait_for_timeout(300)
     expect(page.get_by_role("option")).to_contain_text("The New")
 
@@ -415,7 +485,7 @@ def test_the_last_suggestions_stay_until_the_next_are_here(watched: Watched) -> 
         _type(page, "b")
     page.wait_for_timeout(200)
     expect(page.get_by_role("option")).to_contain_text("First")
-    _fulfil(_suggestions("Second"))(held[0])
+    _release(page, held, _suggestions("Second"))
     expect(page.get_by_role("option")).to_contain_text("Second")
 
 
@@ -424,7 +494,7 @@ def test_markup_in_names_is_text(watched: Watched) -> None:
     page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(MARKUP, highlight=((0, 4),))))
     page.route("**/v1/actors/search?*", _fulfil(_hits(MARKUP, MARKUP, did_you_mean=MARKUP)))
     watched.open()
-    _type(page, "<b>")
+    _type_to_the_answer(page, "<b>")
     expect(page.get_by_role("option").locator("span")).to_have_text(MARKUP)
     page.keyboard.press("Enter")
     expect(page.locator(".card h3")).to_have_text(MARKUP)
@@ -437,7 +507,7 @@ def test_highlights_count_utf16_units(watched: Watched) -> None:
     name = "𝒵oë 🎬 Kravitz"  # both signs take two units
     watched.page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(name, highlight=((0, 4), (8, 11)))))
     page = watched.open()
-    _type(page, "zoe kra")
+    _type_to_the_answer(page, "zoe kra")
     expect(page.get_by_role("option").locator("mark")).to_have_text(["𝒵oë", "Kra"])
 
 

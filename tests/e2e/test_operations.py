@@ -123,10 +123,29 @@ def test_the_gate_refuses_half_of_the_people_and_force_passes_it(
     assert "refused" in run(environ, "generations").stdout
     (job, _) = read_json(environ, "jobs")
     assert job["state"] == "refused"
+    assert "a reason only" in error_line(run(environ, "reindex", "--force", code=3))
     forced = read_json(environ, "reindex", "--force", "--reason", "half of them left")
     assert forced["figures"]["gate"]["forced"] is True
     live = next(each for each in list_ids(environ) if each[1])
     assert live[0] == forced["generation"] != first
+
+
+def test_a_refused_one_is_made_live_by_force_and_a_reason(environ: dict[str, str], folder: Path) -> None:
+    run(environ, "reindex", "--data", str(folder))
+    write_people(folder, PEOPLE[:50])
+    run(environ, "reindex", code=3)
+    refused = list_ids(environ)[0][0]
+    assert "force is needed" in error_line(run(environ, "rollback", refused, code=1))
+    assert "reason" in error_line(run(environ, "rollback", refused, "--force", code=2))
+    assert list_ids(environ)[0] == (refused, False, "refused")
+    run(environ, "rollback", refused, "--force", "--reason", "half of them left")
+    assert list_ids(environ)[0] == (refused, True, "")
+
+
+@pytest.mark.parametrize("command", ["reindex", "rollback", "pin", "unpin"])
+def test_an_unusable_reason_is_wrong_usage(environ: dict[str, str], command: str) -> None:
+    assert "--reason: " in error_line(run(environ, command, "--reason", "x" * 501, code=2))
+    assert "--reason: " in error_line(run(environ, command, "--reason", "\x1b[2J", code=2))
 
 
 def test_a_dry_run_tells_the_difference_and_changes_nothing(environ: dict[str, str], folder: Path) -> None:
@@ -155,6 +174,13 @@ def test_no_wait_leaves_it_to_a_worker_and_jobs_follows_it(
     assert read_json(environ, "jobs")[0]["state"] == "succeeded"
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=15) == 0
+
+
+def test_a_worker_that_somebody_interrupts_says_so(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdout is not None
+    assert "is up" in worker.stdout.readline()
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(timeout=15) == 130
 
 
 def test_without_a_worker_a_job_waits_and_can_be_cancelled(environ: dict[str, str], folder: Path) -> None:

@@ -1,6 +1,8 @@
-"""Faults in the process of a rebuild, put there through PYTHONPATH: this folder on it, and
+"""Faults in Marquee's processes, put there through PYTHONPATH: this folder on it, and
 
-FAULT_AT    at which point: the name of a stage, or `before` or `after` create, complete, swap or meta
+FAULT_PACE  constants of modules to set, in seconds: "marquee.api.jobs.KEEP_ALIVE_S=1 …"
+FAULT_AT    in a rebuild, at which point: the name of a stage, or `before` or `after` create, complete, meta,
+            warm or swap
 FAULT_KILL  who is killed there: rebuild, worker, or both of them
 FAULT_GATE  instead of a kill: a file; the rebuild waits there for as long as it exists
 """
@@ -8,6 +10,7 @@ FAULT_GATE  instead of a kill: a file; the rebuild waits there for as long as it
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -51,12 +54,14 @@ def wrap(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 def install() -> None:
     """Put the points where they belong."""
     from marquee.engine import generations, switch
+    from marquee.reindex import promotion
     from marquee.reindex.stages import Meter
 
     generations.create = wrap(generations.create, "create")
     generations.complete = wrap(generations.complete, "complete")
     generations.write_meta = wrap(generations.write_meta, "meta")
     switch.swap = wrap(switch.swap, "swap")
+    promotion.warm = wrap(promotion.warm, "warm")  # type: ignore[attr-defined]
     start = Meter.start
 
     def start_stage(self: Meter, stage: str, total: int | None = None, unit: str = "rows") -> None:
@@ -67,5 +72,16 @@ def install() -> None:
     Meter.start = start_stage  # type: ignore[method-assign]
 
 
+def set_pace() -> None:
+    """Shorten what a test would only wait for."""
+    for each in os.environ.get("FAULT_PACE", "").split():
+        name, _, seconds = each.partition("=")
+        module, _, constant = name.rpartition(".")
+        found = importlib.import_module(module)
+        assert hasattr(found, constant), name
+        setattr(found, constant, float(seconds))
+
+
+set_pace()
 if PROCESS in sys.orig_argv and "FAULT_AT" in os.environ:
     install()

@@ -26,7 +26,7 @@ from marquee.reindex.job import Job, end
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.presence import Presence
 from marquee.settings import Settings
-from tests.conftest import remove_indexes, run_service
+from tests.conftest import FAULTS, remove_indexes, run_service
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +68,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "MARQUEE_ADMIN_TOKEN": ADMIN,
         "MARQUEE_TOKENS_FILE": str(path),
         "MARQUEE_LOG_LEVEL": "debug",
+        "PYTHONPATH": str(FAULTS),
+        "FAULT_PACE": "marquee.api.jobs.KEEP_ALIVE_S=1",
     }
 
 
@@ -278,6 +280,23 @@ async def test_what_has_ended_cannot_be_cancelled(client: httpx.AsyncClient, job
     ended = await finish(jobs, await ask(client))
     assert "succeeded" in problem(await client.delete(f"/jobs/{ended.id}"), 409, "conflict")["detail"]
     assert (await client.get("/audit")).json() == {"entries": []}
+
+
+async def test_a_job_of_another_release_is_left_to_that_one(client: httpx.AsyncClient, jobs: Jobs) -> None:
+    job = await ask(client)
+    newer = msgspec.to_builtins(job) | {"state": "paused"}
+    await jobs.records.put(f"job-{job.id}", "job", newer, job.requested_at)
+    assert (await client.get("/jobs")).json() == {"jobs": []}
+    for response in (
+        await client.get(f"/jobs/{job.id}"),
+        await client.get(f"/jobs/{job.id}/events"),
+        await client.delete(f"/jobs/{job.id}"),
+        await client.post("/jobs", json={"kind": "reindex"}),
+    ):
+        assert (
+            f"job {job.id} was written by another release"
+            in problem(response, 409, "other-release")["detail"]
+        )
 
 
 # Server-sent events
@@ -496,8 +515,16 @@ async def test_what_the_gate_refused_needs_force(client: httpx.AsyncClient, buil
     await build(built, "v1-20260105t000000", set_aside="refused")
     for body in ({}, {"force": False}):
         assert "refused" in problem(await client.post(path, json=body), 409, "conflict")["detail"]
+    for reason in ("", " "):
+        told = problem(await client.post(path, json={"force": True, "reason": reason}), 400, "bad-request")
+        assert [each["parameter"] for each in told["errors"]] == ["reason"]
+    assert await live(built) == NEW
     forced = await client.post(path, json={"force": True, "reason": "the source is like that"})
     assert (forced.status_code, await live(built)) == (200, "v1-20260105t000000")
+    entries = (await client.get("/audit")).json()["entries"]
+    assert {(each["action"], each["reason"], each["outcome"]) for each in entries} == {
+        ("forced gate", "the source is like that", "done"), ("activate", "the source is like that", "done"),
+    }  # fmt: skip
 
 
 async def test_an_unusable_activation(client: httpx.AsyncClient, built: Records) -> None:

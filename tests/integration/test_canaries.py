@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ from marquee.reindex.gate import Check, check_build
 from marquee.reindex.provenance import describe_build
 from marquee.search.retrieval import Question, Retrieval
 from marquee.settings import Settings
-from tests.conftest import remove_indexes, write_tsv
+from tests.conftest import write_tsv
 
 pytestmark = pytest.mark.anyio
 
@@ -34,14 +34,6 @@ PEOPLE = (
 
 Build = Callable[..., Awaitable[Generation]]
 Damage = Callable[[Assembly], Assembly]
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    """Settings with a prefix of this test's own."""
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-canaries")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from marquee.progress import SILENT
 from marquee.reindex.difference import EXAMPLES, Difference, Example, compare
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
-from tests.conftest import remove_indexes, write_tsv
+from tests.conftest import write_tsv
 
 pytestmark = pytest.mark.anyio
 
@@ -38,14 +38,6 @@ PEOPLE: dict[int, Person] = {
     4: ("Nobody At All", r"\N", r"\N"),
 }
 FILMS: dict[int, Film] = {1: ("Donnie Darko", "800000"), 2: ("Saved!", "40000"), 3: ("E.T.", "400000")}
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    """Settings with a prefix of this test's own."""
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-difference")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
 
 
 def write_files(folder: Path, people: dict[int, Person], films: dict[int, Film]) -> Path:

@@ -26,32 +26,26 @@ from marquee.reindex.job import JobRequest, end
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
-from tests.conftest import run_service
+from tests.conftest import FAULTS, run_service
 from tests.imdb_server import NAMES, say
 from tests.imdb_server import Source as Server
+from tests.integration.conftest import StartWorker
 from tests.integration.test_freshness import Receiver
 from tests.integration.test_reindex import write_files
 from tests.integration.test_worker import (
-    FAULTS,
-    StartWorker,
     expect_one_whole_live,
-    folder,
-    hanging,
-    jobs,
     let_go,
     list_all,
-    own,
     request_for,
-    start_worker,
     wait_for,
     wait_for_end,
     wait_for_rebuild,
 )
 from tests.proxy import Proxy
 
-__all__ = ["folder", "hanging", "jobs", "own", "start_worker"]
-
 pytestmark = pytest.mark.anyio
+
+TTL_S = 3.0
 
 # A selection of benchmarks/crashes.py, which goes through all of them.
 POINTS = (
@@ -117,7 +111,13 @@ async def test_a_source_that_fails_fails_the_job_and_somebody_is_told(
     server = Server()
     server.faults[NAMES] = [say(500)] * 99
     try:
-        start_worker(MARQUEE_IMDB_BASE_URL=server.url, MARQUEE_ALERT_URLS=receiver.url)
+        pace = "marquee.catalog.download.FIRST_BACKOFF_S=0.1 marquee.reindex.worker.ALERT_EVERY_S=2"
+        start_worker(
+            MARQUEE_IMDB_BASE_URL=server.url,
+            MARQUEE_ALERT_URLS=receiver.url,
+            PYTHONPATH=str(FAULTS),
+            FAULT_PACE=pace,
+        )
         ended = await wait_for_end(jobs, await jobs.request(JobRequest(source="imdb"), "tester"))
     finally:
         server.close()

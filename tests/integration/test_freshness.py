@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -13,15 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from litestar import Litestar
 from litestar.di import Provide
 
 from marquee.api import telemetry
 from marquee.engine.cluster import Cluster, Endpoint
-from marquee.engine.records import Records
-from marquee.errors import SettingsError
+from marquee.engine.records import Record, Records, Version, index_name
+from marquee.errors import EngineRejectedError, SettingsError
 from marquee.reindex import alerts
 from marquee.reindex.alerts import Alerts
 from marquee.reindex.job import Job, JobRequest, State
@@ -156,14 +156,19 @@ async def test_records_that_cannot_be_read_leave_the_rest_of_the_status(
     expected = await read_status(cluster, settings.index_prefix)
     assert expected.last_success_at is not None, "without a job, it is when the live generation went live"
 
-    async def answer(*_: object, **__: object) -> Any:
-        return msgspec.convert({"id": 1}, Job)  # as of a record that another version wrote
+    odd = Record("odd", {"id": 1}, Version(1, 1))  # as another release may write it
 
-    monkeypatch.setattr(Records, "list_newest", answer)
+    async def answer(*_: object) -> Record:
+        return odd
+
+    async def list_odd(*_: object) -> list[Record]:
+        return [odd]
+
+    monkeypatch.setattr(Records, "list_newest", list_odd)
     monkeypatch.setattr(Records, "get", answer)
     status = await read_status(cluster, settings.index_prefix)
     assert (status.generation, status.fresh, status.counts) == (sample, True, expected.counts)
-    assert (status.last_job, status.workers, status.pinned) == (None, None, None)
+    assert (status.last_job, status.workers, status.pinned) == (None, 0, None)
 
 
 async def test_the_status_of_an_engine_that_is_away(away: Cluster) -> None:
@@ -317,6 +322,111 @@ async def test_an_engine_that_stays_away_is_told_though_nothing_can_be_written(
     await mine.look(make_status())  # the records are still away: nothing but the engine can be told of
     await mine.look(make_status())
     assert receiver.titles == ["Elasticsearch cannot be reached", "Elasticsearch is back"]
+
+
+@contextlib.asynccontextmanager
+async def block_index(records: Records) -> AsyncIterator[None]:
+    """What Elasticsearch does to every index of a node at the flood stage of its disk."""
+    await records.ensure()
+    path, setting = f"/{index_name(records.prefix)}/_settings", "index.blocks.read_only_allow_delete"
+    await records.cluster.request("PUT", path, body={setting: True})
+    try:
+        yield
+    finally:
+        await records.cluster.request("PUT", path, body={setting: None})
+
+
+async def test_on_a_full_disk_each_worker_follows_an_incident_by_itself(
+    records: Records, receiver: Receiver, second: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine, other = Alerts(records, [receiver.url]), Alerts(records, [second.url])
+    failed = make_status(last_result=summarise("failed"))
+    async with block_index(records):
+        for _ in range(3):
+            await mine.look(failed)
+            await other.look(failed)
+        assert receiver.titles == second.titles == ["a reindex failed"]
+        await mine.look(make_status())
+        await mine.look(failed)
+        assert receiver.titles == ["a reindex failed", "a reindex succeeded again", "a reindex failed"]
+    assert "the incident failed-run is followed by this worker alone" in caplog.text
+
+
+async def test_once_records_are_taken_again_nothing_is_told_twice_and_one_tells_of_the_end(
+    records: Records, receiver: Receiver
+) -> None:
+    mine, other, restarted = (Alerts(records, [receiver.url]) for _ in range(3))
+    failed = make_status(last_result=summarise("failed"))
+    async with block_index(records):
+        await mine.look(failed)
+        await other.look(failed)
+    assert receiver.titles == ["a reindex failed"] * 2
+    for each in (mine, other, restarted):
+        await each.look(failed)
+    assert await records.get("incident-failed-run") is not None
+    for each in (other, mine, restarted, mine, other):
+        await each.look(make_status())
+    assert receiver.titles[2:] == ["a reindex succeeded again"]
+
+
+async def test_an_incident_that_ended_on_a_full_disk_is_not_told_again(
+    records: Records, receiver: Receiver
+) -> None:
+    mine, restarted = Alerts(records, [receiver.url]), Alerts(records, [receiver.url])
+    await mine.look(make_stale())
+    async with block_index(records):
+        await mine.look(make_status())
+        await mine.look(make_status())
+    assert receiver.titles == ["data are 1 d old", "data are fresh again"]
+    await mine.look(make_status())
+    for each in (restarted, mine, restarted):
+        await each.look(make_status())
+    assert len(receiver.messages) == 2
+
+
+async def test_a_full_disk_is_told_and_that_there_is_room_again(records: Records, receiver: Receiver) -> None:
+    mine, other = Alerts(records, [receiver.url]), Alerts(records, [receiver.url])
+    async with block_index(records):
+        status = await read_status(records.cluster, records.prefix)
+        assert (status.engine.writable, status.degraded) == (False, True)
+        await mine.look(status)
+        await mine.look(await read_status(records.cluster, records.prefix))
+        page = await scrape(records.cluster, records.prefix)
+    assert "marquee_engine_writable 0.0" in page.splitlines()
+    assert receiver.titles == ["Elasticsearch takes no writes, its disk is probably full"]
+    assert "Make room on its disk" in receiver.messages[0]["message"]
+    status = await read_status(records.cluster, records.prefix)
+    assert status.engine.writable
+    for each in (mine, mine, other):
+        await each.look(status)
+    assert receiver.titles[1:] == ["Elasticsearch takes writes again"]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "writable"),
+    [
+        ({"13": {"description": "read-only / allow delete", "retryable": False, "levels": ["write"]}}, False),
+        ({"2": {"description": "no master", "retryable": True, "levels": ["write"]}}, True),
+        ({"9": {"description": "no metadata", "retryable": False, "levels": ["metadata_read"]}}, True),
+        (EngineRejectedError("not with this API key"), True),
+    ],
+)
+async def test_blocks_of_the_whole_engine(
+    records: Records, monkeypatch: pytest.MonkeyPatch, blocks: Any, writable: bool
+) -> None:
+    """Made up: of a real one everybody who uses this engine would have his share."""
+    request = Cluster.request
+
+    async def answer(self: Cluster, method: str, path: str, **named: Any) -> Any:
+        if path != "/_cluster/state/blocks":
+            return await request(self, method, path, **named)
+        if isinstance(blocks, Exception):
+            raise blocks
+        return {"blocks": {"global": blocks}}
+
+    monkeypatch.setattr(Cluster, "request", answer)
+    status = await read_status(records.cluster, records.prefix)
+    assert (status.engine.writable, status.workers) == (writable, 0)
 
 
 async def test_without_addresses_the_log_tells_and_claims_nothing(

@@ -16,10 +16,13 @@ from marquee.engine.cluster import Cluster
 from marquee.engine.generations import Generation
 from marquee.engine.lease import Lease, Watch
 from marquee.engine.mappings import KINDS
-from marquee.engine.records import Records
+from marquee.engine.records import Records, index_name
 from marquee.errors import (
     ConflictError,
     EngineConflictError,
+    EngineError,
+    EngineNotReadyError,
+    EngineRejectedError,
     EngineUnavailableError,
     LeaseHeldError,
     LeaseLostError,
@@ -201,6 +204,81 @@ async def test_a_swap_whose_answer_is_lost_counts(records: Records, monkeypatch:
     assert await generations.resolve(records.cluster, records.prefix) == FIRST
 
 
+async def test_a_deletion_whose_answer_is_lost_and_that_is_sent_again_is_done(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await Lease.take(records, "first", TTL_S)
+    doomed = [await make_generation(records, each) for each in (FIRST, SECOND)]
+    request = Cluster.request
+
+    async def repeat(self: Cluster, method: str, path: str, **named: Any) -> Any:
+        if path == "/_aliases":  # the connection broke after the engine had heard it
+            await request(self, method, path, **named)
+        return await request(self, method, path, **named)
+
+    decided = await switch.read_switch(records)
+    monkeypatch.setattr(Cluster, "request", repeat)
+    await switch.delete(records, doomed, switch=decided, fence=held.token)
+    monkeypatch.undo()
+    assert await generations.list_generations(records.cluster, records.prefix) == []
+
+
+async def test_a_deletion_of_what_is_gone_in_part_deletes_the_rest(records: Records) -> None:
+    held = await Lease.take(records, "first", TTL_S)
+    doomed = await make_generation(records, FIRST)
+    await records.cluster.request("DELETE", f"/{generations.index_name(records.prefix, 'titles', FIRST)}")
+    decided = await switch.read_switch(records)
+    await switch.delete(records, [doomed], switch=decided, fence=held.token)
+    assert await generations.list_generations(records.cluster, records.prefix) == []
+
+
+async def test_without_its_records_a_deletion_fails(records: Records) -> None:
+    held = await Lease.take(records, "first", TTL_S)
+    doomed = await make_generation(records, FIRST)
+    decided = await switch.read_switch(records)
+    await records.cluster.request("DELETE", f"/{index_name(records.prefix)}")
+    with pytest.raises(EngineError):
+        await switch.delete(records, [doomed], switch=decided, fence=held.token)
+    (left,) = await generations.list_generations(records.cluster, records.prefix)
+    assert left.kinds == tuple(sorted(KINDS))
+
+
+def delete_once_listed(monkeypatch: pytest.MonkeyPatch, records: Records, generation: str) -> None:
+    """Delete a generation right after the next look at which indexes there are."""
+    list_indexes = generations.list_indexes
+
+    async def list_and_delete(*arguments: Any) -> dict[str, Any]:
+        listed = await list_indexes(*arguments)
+        monkeypatch.setattr(switch, "list_indexes", list_indexes)
+        for kind in KINDS:
+            index = generations.index_name(records.prefix, kind, generation)
+            await records.cluster.request("DELETE", f"/{index}")
+        return listed
+
+    monkeypatch.setattr(switch, "list_indexes", list_and_delete)
+
+
+async def test_a_swap_while_another_generation_is_deleted_happens(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for generation in (FIRST, SECOND):
+        await make_generation(records, generation)
+    decided = await switch.read_switch(records)
+    delete_once_listed(monkeypatch, records, FIRST)
+    await switch.swap(records, SECOND, switch=decided)
+    assert await generations.resolve(records.cluster, records.prefix) == SECOND
+
+
+async def test_a_swap_to_what_was_just_deleted_says_so(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_generation(records, FIRST)
+    decided = await switch.read_switch(records)
+    delete_once_listed(monkeypatch, records, FIRST)
+    with pytest.raises(EngineNotReadyError):
+        await switch.swap(records, FIRST, switch=decided)
+
+
 async def test_a_record_is_changed_only_from_what_was_read(records: Records) -> None:
     version = await records.create("x", "test", {"n": 1})
     await records.replace("x", "test", {"n": 2}, version)
@@ -213,6 +291,18 @@ async def test_a_record_is_changed_only_from_what_was_read(records: Records) -> 
     assert found.body == {"n": 2}
     await records.delete("x")
     assert await records.get("x") is None
+
+
+async def test_a_deletion_that_the_engine_refuses_is_an_error(records: Records) -> None:
+    await records.delete("nothing was ever written")
+    await records.put("x", "test", {})
+    await records.delete("nosuch")
+    path = f"/{records.prefix}-operations-v1/_settings"
+    await records.cluster.request("PUT", path, body={"index": {"blocks": {"write": True}}})
+    with pytest.raises(EngineRejectedError, match="cluster_block_exception"):
+        await records.delete("x")
+    await records.cluster.request("PUT", path, body={"index": {"blocks": {"write": None}}})
+    assert await records.get("x") is not None
 
 
 async def test_records_are_listed_newest_first(records: Records) -> None:

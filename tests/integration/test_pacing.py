@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 
 from marquee.catalog.sources import open_source
@@ -18,20 +17,12 @@ from marquee.progress import SILENT
 from marquee.reindex.pipeline import reindex
 from marquee.reindex.warming import warm
 from marquee.settings import Settings
-from tests.conftest import remove_indexes
 from tests.integration.test_generations import body
 from tests.integration.test_reindex import write_files
 
 pytestmark = pytest.mark.anyio
 
 GENERATION = "v1-20260101t000000"
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-pace")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
 
 
 async def ask_for(cluster: Cluster, index: str, seconds: float) -> None:
@@ -60,6 +51,25 @@ async def test_an_engine_that_cannot_tell_is_not_busy() -> None:
         pace = Pace(away, "marquee")
         assert not await pace.is_busy()
         assert not await pace.is_busy()
+
+
+@pytest.mark.parametrize("answer", [{}, {"_all": {}}, {"_all": {"total": {}}}], ids=str)
+async def test_figures_that_lack_what_is_looked_for_are_no_error_and_no_load(
+    cluster: Cluster, own: Settings, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(pacing, "LOOK_EVERY_S", 0.0)
+    request, answers = Cluster.request, [answer]
+
+    async def tell(self: Cluster, method: str, path: str, **named: Any) -> Any:
+        return answers.pop() if answers else await request(self, method, path, **named)
+
+    await generations.create(cluster, own.index_prefix, GENERATION, shards=1)
+    index = generations.index_name(own.index_prefix, "actors", GENERATION)
+    await cluster.search_many([(index, {"size": 1})] * 50)
+    monkeypatch.setattr(Cluster, "request", tell)
+    pace = Pace(cluster, own.index_prefix)
+    assert not await pace.is_busy()
+    assert not await pace.is_busy(), "all queries there ever were are not those since the last look"
 
 
 async def test_a_busy_load_goes_in_pieces_one_at_a_time_and_loses_nothing(

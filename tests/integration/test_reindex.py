@@ -7,7 +7,7 @@ import gzip
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,7 +29,7 @@ from marquee.errors import (
     SourceUnavailableError,
 )
 from marquee.progress import SILENT
-from marquee.reindex import build, pipeline
+from marquee.reindex import build, promotion
 from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import reindex
 from marquee.reindex.provenance import generation_folder
@@ -37,25 +37,11 @@ from marquee.reindex.status import DataAge, read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest
 from marquee.settings import Settings
-from tests.conftest import remove_indexes, write_tsv
+from tests.conftest import write_tsv
 from tests.imdb_server import NAMES, say
 from tests.imdb_server import Source as Server
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    """Settings with a prefix of this test's own."""
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-reindex")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write_files(tmp_path, "Jake Gyllenhaal")
-    return tmp_path
 
 
 def write_files(folder: Path, *people: str) -> None:
@@ -211,7 +197,7 @@ async def test_a_swap_whose_answer_was_lost_keeps_what_is_live(
     [
         (generations, "create"),
         (generations, "complete"),
-        (pipeline, "try_canaries"),
+        (promotion, "try_canaries"),
         (switch, "swap"),
     ],
 )
@@ -291,7 +277,10 @@ async def test_the_gate_refuses_a_catalogue_of_which_too_much_is_unusable(
     refused, *others = await generations.list_generations(cluster, own.index_prefix)
     assert others == before
     assert (refused.live, refused.complete, refused.set_aside) == (False, True, "refused")
-    forced = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    with pytest.raises(GateRefusedError, match="force passes the gate with a reason only"):
+        await reindex(own, cluster, open_source(folder), SILENT, force=True, reason=" ")
+    assert await live_id(cluster, own) == before[0].id
+    forced = await reindex(own, cluster, open_source(folder), SILENT, force=True, reason="it is like that")
     assert (forced.built, forced.counts) == (True, {"actors": 1, "titles": 1})
 
 
@@ -299,7 +288,7 @@ async def test_the_quality_report_is_kept_with_its_generation(
     cluster: Cluster, own: Settings, folder: Path
 ) -> None:
     add_bad_people(folder, 2)
-    made = await reindex(own, cluster, open_source(folder), SILENT, force=True)
+    made = await reindex(own, cluster, open_source(folder), SILENT, force=True, reason="a test")
     path = generation_folder(own, made.generation) / "quality.json"
     report = msgspec.json.decode(path.read_bytes())
     reject = report["names"]["rejects"]["malformed id"]

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 
 from marquee.engine import lease
-from marquee.engine.cluster import Cluster
 from marquee.engine.records import Records
+from marquee.errors import EngineUnavailableError, MarqueeError, OtherReleaseError
+from marquee.reindex import schedule as schedules
 from marquee.reindex.job import JobRequest
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.schedule import Schedule
 from marquee.settings import Settings
-from tests.conftest import remove_indexes
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
-    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-schedule")
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def records(cluster: Cluster, own: Settings) -> Records:
-    return Records(cluster, own.index_prefix)
 
 
 def at(hour: int, minute: int = 0, day: int = 24) -> datetime:
@@ -82,3 +69,64 @@ async def test_a_job_under_way_makes_the_look_late_and_does_not_drop_it(
     assert await schedule.ask(at(12, 40))
     newest, *_ = await Jobs(records).list_newest(10)
     assert newest.requested_by == "schedule"
+
+
+async def test_a_worker_whose_clock_is_ahead_stops_nobody(
+    own: Settings, records: Records, caplog: pytest.LogCaptureFixture
+) -> None:
+    await Schedule(own, records).ask(at(9, day=30))  # six days ahead
+    schedule = Schedule(own, records)
+    assert await schedule.ask(at(9))
+    assert "clock is wrong" in caplog.text
+    assert await Jobs(records).list_newest(10) == []
+    caplog.clear()
+    await schedule.ask(at(12, 1))
+    (job,) = await Jobs(records).list_newest(10)
+    assert job.requested_by == "schedule"
+    assert caplog.text == ""
+
+
+async def test_clocks_may_differ_a_little(
+    own: Settings, records: Records, caplog: pytest.LogCaptureFixture
+) -> None:
+    await Schedule(own, records).ask(at(9, 0))
+    record = await records.get("schedule")
+    await Schedule(own, records).ask(at(8, 59))
+    assert await records.get("schedule") == record
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (EngineUnavailableError("away"), "has to wait: away"),
+        (OtherReleaseError("of another"), "has to wait: of another"),
+        (MarqueeError("anything"), "has to wait: anything"),
+        (ZeroDivisionError("a bug"), "ZeroDivisionError: a bug"),
+    ],
+)
+async def test_a_look_that_fails_is_told_and_made_again(
+    own: Settings,
+    records: Records,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    told: str,
+) -> None:
+    monkeypatch.setattr(schedules, "RETRY_EVERY_S", 0.01)
+    asked = asyncio.Event()
+    failures = [error, error]
+
+    async def ask(_: Schedule, __: datetime) -> bool:
+        if failures:
+            raise failures.pop()
+        asked.set()
+        return True
+
+    monkeypatch.setattr(Schedule, "ask", ask)
+    schedule = Schedule(own, records)
+    with caplog.at_level(logging.WARNING, "marquee"):
+        schedule.start()
+        await asyncio.wait_for(asked.wait(), 5)
+        await schedule.stop()
+    assert caplog.text.count(told) == 2

@@ -7,9 +7,8 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,73 +16,28 @@ import msgspec
 import psutil
 import pytest
 
+from marquee.catalog.sources import open_source
 from marquee.engine import generations, lease
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.generations import Generation
 from marquee.engine.mappings import KINDS
-from marquee.engine.records import Records
 from marquee.errors import ConflictError, LeaseHeldError
+from marquee.progress import SILENT
 from marquee.reindex import audit, presence
+from marquee.reindex import worker as workers
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.pipeline import reindex
+from marquee.reindex.schedule import Schedule
+from marquee.reindex.status import read_status
+from marquee.reindex.worker import Worker
 from marquee.settings import Settings
-from tests.conftest import engine_environ, remove_indexes
+from tests.integration.conftest import StartWorker
 from tests.integration.test_reindex import write_files
 
 pytestmark = pytest.mark.anyio
 
 TTL_S = 3.0
-FAULTS = Path(__file__).parents[1] / "faults"
-
-
-@pytest.fixture
-async def own(cluster: Cluster, settings: Settings, tmp_path: Path) -> AsyncIterator[Settings]:
-    own = msgspec.structs.replace(
-        settings, index_prefix=f"{settings.index_prefix}-worker", home=tmp_path / "home", lease_ttl_s=TTL_S
-    )
-    yield own
-    await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def jobs(cluster: Cluster, own: Settings) -> Jobs:
-    return Jobs(Records(cluster, own.index_prefix))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    write_files(folder, "Jake Gyllenhaal")
-    return folder
-
-
-StartWorker = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def start_worker(own: Settings, endpoint: Endpoint) -> Iterator[StartWorker]:
-    """Start `marquee worker`; whatever is left of them and of their rebuilds is killed at the end."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(**environ: str) -> subprocess.Popen[bytes]:
-        settings = {
-            "MARQUEE_LEASE_TTL_S": str(TTL_S),
-            "MARQUEE_SCHEDULE": "off",
-            "MARQUEE_LOG_LEVEL": "debug",
-        }
-        environ = engine_environ(own, endpoint) | settings | environ
-        started.append(subprocess.Popen([sys.executable, "-m", "marquee", "worker"], env=environ))
-        return started[-1]
-
-    yield start
-    for each in started:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in (*psutil.Process(each.pid).children(recursive=True), psutil.Process(each.pid)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.resume()
-                    process.kill()
-        each.wait()
 
 
 def request_for(folder: Path, **fields: Any) -> JobRequest:
@@ -133,17 +87,6 @@ async def expect_one_whole_live(jobs: Jobs) -> Generation:
     assert sorted(each for each in holders if each) == sorted((kind, live.id) for kind in KINDS)
     assert live.complete
     return live
-
-
-@pytest.fixture
-def hanging(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A pause in the rebuilds of workers started from now on, for as long as the file is there."""
-    gate = tmp_path / "gate"
-    gate.touch()
-    monkeypatch.setenv("PYTHONPATH", str(FAULTS))
-    monkeypatch.setenv("FAULT_AT", "before swap")
-    monkeypatch.setenv("FAULT_GATE", str(gate))
-    return gate
 
 
 def let_go(gate: Path) -> None:
@@ -206,7 +149,9 @@ async def test_two_workers_do_a_job_once(jobs: Jobs, folder: Path, start_worker:
     await wait_for(lambda: _count_workers(jobs, 2))
     for number in range(3):
         write_files(folder, "Jake Gyllenhaal", f"Person {number}")
-        ended = await wait_for_end(jobs, await jobs.request(request_for(folder, force=True), "tester"))
+        ended = await wait_for_end(
+            jobs, await jobs.request(request_for(folder, force=True, reason="a test"), "tester")
+        )
         assert (ended.state, ended.attempt) == ("succeeded", 1)
     assert len([each for each in await audit.list_entries(jobs.records, 50) if each.action == "swap"]) == 3
 
@@ -318,3 +263,143 @@ async def test_a_job_whose_workers_die_again_and_again_fails(
     ended = await wait_for_end(jobs, job)
     assert ended.state == "failed"
     assert "died 3 times" in ended.reason
+
+
+@contextlib.asynccontextmanager
+async def work_here(own: Settings, endpoint: Endpoint) -> AsyncIterator[Worker]:
+    """Run a worker in this process, where its module can be tampered with."""
+    worker = Worker(msgspec.structs.replace(own, schedule="off"), endpoint)
+    working = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+
+
+async def test_a_worker_that_meets_an_interrupted_commands_job_buries_it_and_goes_on(
+    jobs: Jobs, own: Settings, endpoint: Endpoint, folder: Path
+) -> None:
+    dead, held = await jobs.request_and_hold(request_for(folder, attended=True), "me", "me:1", TTL_S)
+    begun = await jobs.begin(dead, "me:1")
+    await generations.create(jobs.records.cluster, own.index_prefix, "v1-20200101t000000", shards=1)
+    async with work_here(own, endpoint):
+        buried = await wait_for_end(jobs, dead)
+        assert (buried.state, buried.reason) == ("failed", "the process that ran it (me:1) died")
+        assert (buried.started_at, buried.attempt) == (begun.started_at, 1)
+        asked = await wait_for(lambda: _ask_when_free(jobs, request_for(folder)))
+        assert (await wait_for_end(jobs, asked)).state == "succeeded"
+    (live,) = await list_all(jobs)
+    assert live.live, "what it had begun is deleted"
+    assert held.token != (await lease.read(jobs.records))[0].token
+
+
+async def _ask_when_free(jobs: Jobs, request: JobRequest) -> Job | None:
+    with contextlib.suppress(LeaseHeldError):
+        return await jobs.request(request, "tester")
+    return None
+
+
+async def test_what_breaks_a_worker_at_its_start_is_not_swallowed(
+    own: Settings, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(_: Schedule) -> None:
+        raise ZeroDivisionError("injected")
+
+    monkeypatch.setattr(Schedule, "start", break_down)
+    with pytest.raises(ZeroDivisionError, match="injected"):
+        await asyncio.wait_for(Worker(own, endpoint).run(), 10)
+
+
+async def test_trouble_that_lasts_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    left = [ConflictError("one"), ConflictError("one"), None, ConflictError("one"), ConflictError("two")]
+
+    async def fail() -> None:
+        if not left:
+            raise asyncio.CancelledError
+        if (error := left.pop(0)) is not None:
+            raise error
+
+    with pytest.raises(asyncio.CancelledError):
+        await workers._repeat(fail, 0)
+    assert [each.getMessage() for each in caplog.records] == ["one", "one", "two"]
+
+
+# A folder that is not on every machine
+
+
+@pytest.fixture
+async def elsewhere(own: Settings, cluster: Cluster, folder: Path) -> Path:
+    """Where the folder of the live generation is not any more."""
+    await reindex(own, cluster, open_source(folder), SILENT)
+    away = folder.with_name("away")
+    await asyncio.to_thread(folder.rename, away)
+    return away
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a worker that has the folder."""
+    monkeypatch.setattr(workers, "ELSEWHERE_S", 1.0)
+
+
+@pytest.mark.usefixtures("elsewhere", "soon")
+async def test_a_scheduled_look_at_a_folder_that_is_nowhere_alerts_nobody(
+    jobs: Jobs, own: Settings, endpoint: Endpoint, folder: Path
+) -> None:
+    async with work_here(own, endpoint):
+        job = await jobs.request(JobRequest(scheduled=True), "schedule")
+        ended = await wait_for_end(jobs, job)
+        assert (ended.state, ended.reason) == ("cancelled", f"no look at the source: {folder} is not there")
+        await wait_for(lambda: _has_room(jobs))
+    assert (await read_status(jobs.records.cluster, own.index_prefix)).last_result is None
+
+
+async def _has_room(jobs: Jobs) -> bool:
+    state, _ = await lease.read(jobs.records)
+    return not state.job and not state.holder
+
+
+@pytest.mark.usefixtures("elsewhere", "soon")
+async def test_who_asked_for_a_folder_that_is_nowhere_is_told(
+    jobs: Jobs, own: Settings, endpoint: Endpoint, folder: Path
+) -> None:
+    async with work_here(own, endpoint):
+        ended = await wait_for_end(jobs, await jobs.request(JobRequest(), "tester"))
+    assert ended.state == "failed"
+    assert str(folder) in ended.reason
+
+
+async def test_the_worker_that_has_the_folder_looks_at_it(
+    jobs: Jobs,
+    own: Settings,
+    endpoint: Endpoint,
+    cluster: Cluster,
+    folder: Path,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await reindex(own, cluster, open_source(folder), SILENT)
+    write_files(folder, "Jake Gyllenhaal", "Somebody New")
+    monkeypatch.setattr(workers, "_is_missing", lambda _: True)  # as on another machine
+    async with work_here(own, endpoint):
+        job = await jobs.request(JobRequest(scheduled=True), "schedule")
+        await asyncio.sleep(3)
+        assert (await jobs.get(job.id)).state == "requested"
+        having = start_worker()
+        ended = await wait_for_end(jobs, job)
+    assert ended.worker is not None
+    assert (ended.state, ended.worker.split(":")[1]) == ("succeeded", str(having.pid))
+
+
+def test_a_folder_that_may_not_be_read_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert workers._is_missing(tmp_path / "none")
+    (tmp_path / "file").touch()
+    assert workers._is_missing(tmp_path / "file" / "below")
+    assert not workers._is_missing(tmp_path)
+
+    def refuse(_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert not workers._is_missing(tmp_path)

@@ -188,6 +188,7 @@ def test_the_file_is_read_again_when_it_changes(file: Path, caplog: pytest.LogCa
         (f"a admin {'0' * 63}\n", "line 1 has no SHA-256"),
         (f"{'a' * 101} admin {'0' * 64}\n", "line 1 has a name of more than 100"),
         (f"a\x1b[31m admin {'0' * 64}\n", "line 1 has a name"),
+        (f"schedule admin {'0' * 64}\n", "line 1 has the name schedule, which is that of the schedule"),
         (f"a admin {'0' * 64}\nb read {'0' * 64}\n", "line 2 repeats"),
     ],
 )

@@ -10,7 +10,7 @@ from marquee.reindex.alerts import CLAIM, Incident, advance
 from marquee.reindex.conditions import Condition, assess, write_digest
 from marquee.reindex.job import State
 from marquee.reindex.status import EngineStatus, Status, format_span
-from tests.statuses import GENERATION, make_stale, make_status, make_unreachable, summarise
+from tests.statuses import FULL, GENERATION, make_stale, make_status, make_unreachable, summarise
 
 NOW = datetime(2026, 11, 22, 3, 5, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def bad(status: Status) -> dict[str, Condition]:
 
 
 def test_a_service_that_is_well() -> None:
-    assert [each.kind for each in assess(make_status())] == ["engine", "stale", "failed-run"]
+    assert [each.kind for each in assess(make_status())] == ["engine", "full-disk", "stale", "failed-run"]
     assert bad(make_status()) == {}
 
 
@@ -35,6 +35,8 @@ def test_data_are_stale_after_24_hours_and_not_before() -> None:
     ("status", "advice"),
     [
         (make_stale(workers=0), "No worker is alive"),
+        # Who cannot write down that he is alive is none the less.
+        (make_stale(workers=0, engine=FULL), "make room"),
         (make_stale(pinned=GENERATION), "`marquee unpin`"),
         (make_stale(next_run_at=None), "MARQUEE_SCHEDULE"),
         (make_stale(), "`marquee jobs`"),
@@ -52,7 +54,7 @@ def test_data_that_do_not_age_are_never_stale() -> None:
 
 def test_where_nothing_is_live_nothing_is_old() -> None:
     status = make_status(generation=None, source=None, data_age_s=None, fresh=False, degraded=True)
-    assert [each.kind for each in assess(status)] == ["engine", "failed-run"]
+    assert [each.kind for each in assess(status)] == ["engine", "full-disk", "failed-run"]
 
 
 @pytest.mark.parametrize(("state", "is_bad"), [("succeeded", False), ("failed", True), ("refused", True)])
@@ -65,13 +67,22 @@ def test_a_run_that_failed_or_was_refused(state: State, is_bad: bool) -> None:
 
 
 def test_no_run_and_an_unreadable_one_are_neither_good_nor_bad() -> None:
-    assert [each.kind for each in assess(make_status(last_result=None))] == ["engine", "stale"]
+    assert [each.kind for each in assess(make_status(last_result=None))] == ["engine", "full-disk", "stale"]
 
 
 @pytest.mark.parametrize(("state", "is_bad"), [("green", False), ("yellow", False), ("red", True)])
 def test_the_engines_states(state: str, is_bad: bool) -> None:
     found = bad(make_status(engine=EngineStatus(version="8.18.0", status=state)))
     assert ("engine" in found) == is_bad
+
+
+def test_a_full_disk_tells_a_person_to_make_room() -> None:
+    status = make_status(engine=FULL)
+    (full,) = bad(status).values()
+    assert full.kind == "full-disk"
+    assert "until a person makes room" in full.detail
+    assert "Make room" in full.advice
+    assert "engine: yellow 8.18.0, takes no writes" in write_digest(full, status, "", None)
 
 
 def test_of_an_engine_that_is_away_nothing_else_is_known() -> None:

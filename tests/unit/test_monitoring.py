@@ -28,7 +28,7 @@ def run_promtool(*arguments: str) -> str:
 
 
 def test_the_rules_are_valid() -> None:
-    assert "7 rules found" in run_promtool("check", "rules", "alerts.yml")
+    assert "8 rules found" in run_promtool("check", "rules", "alerts.yml")
 
 
 def test_each_rule_fires_and_does_not_as_it_should() -> None:

@@ -16,12 +16,14 @@ STATUSES = {
     "NotFoundError": 404,
     "ConflictError": 409,
     "LeaseHeldError": 409,
+    "OtherReleaseError": 409,
     "UnauthorizedError": 401,
     "ForbiddenError": 403,
     "AdminDisabledError": 403,
     "OverloadedError": 503,
     "RateLimitError": 429,
     "EngineUnavailableError": 503,
+    "EngineFullError": 503,
     "EngineNotReadyError": 503,
 }
 

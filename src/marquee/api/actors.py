@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from marquee.api.answers import Answers, Question, typed
@@ -45,7 +46,7 @@ MAX_MATCH_BYTES = 1 << 20
     tags=["actors"],
     responses=data_of(SearchAnswer) | PROBLEMS,
 )
-async def search_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
+async def search_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
     """Return ranked hits for a name in any spelling."""
     asked = parse(SearchRequest, query_pairs(request))
     return await answers.send(
@@ -63,7 +64,7 @@ async def search_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
     request_max_body_size=MAX_MATCH_BYTES,
     responses=data_of(MatchAnswer) | PROBLEMS | BODY_PROBLEMS,
 )
-async def match_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
+async def match_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
     parse(IdRequest, query_pairs(request))
     body = await json_body(request)
@@ -80,7 +81,7 @@ async def match_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
     tags=["actors"],
     responses=data_of(SuggestAnswer) | PROBLEMS,
 )
-async def suggest_actors(request: AnyRequest, answers: Answers) -> Response[Any]:
+async def suggest_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
     """Return the people whose names may become what is being typed."""
     asked = parse(SuggestRequest, query_pairs(request))
     return await answers.send(
@@ -97,7 +98,7 @@ async def suggest_actors(request: AnyRequest, answers: Answers) -> Response[Any]
 )
 async def get_actor(
     request: AnyRequest,
-    answers: Answers,
+    answers: NamedDependency[Answers],
     nconst: Nconst,
 ) -> Response[Any]:
     """Return a person by id."""
@@ -117,7 +118,7 @@ async def get_actor(
 )
 async def get_credits(
     request: AnyRequest,
-    answers: Answers,
+    answers: NamedDependency[Answers],
     nconst: Nconst,
 ) -> Response[Any]:
     """Return a page of somebody's credits; at most 200 are kept, the newest."""

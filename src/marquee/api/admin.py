@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, Router, get
 from litestar.datastructures import CacheControlHeader
+from litestar.di import NamedDependency
 
 from marquee.api import caching, generations, jobs
 from marquee.api.access import Access
@@ -53,7 +54,7 @@ class WorkersAnswer(msgspec.Struct, frozen=True, kw_only=True):
     summary="The audit log",
     responses=data_of(AuditAnswer) | ADMIN_PROBLEMS,
 )
-async def list_audit(request: AdminRequest, records: Records) -> Response[Any]:
+async def list_audit(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return who changed what is live, or deleted something, when and why; newest first."""
     asked = read_pairs(ListRequest, query_pairs(request))
     return Response(AuditAnswer(entries=await audit.list_entries(records, asked.limit)))
@@ -65,7 +66,7 @@ async def list_audit(request: AdminRequest, records: Records) -> Response[Any]:
     summary="The workers",
     responses=data_of(WorkersAnswer) | ADMIN_PROBLEMS,
 )
-async def list_workers(request: AdminRequest, records: Records) -> Response[Any]:
+async def list_workers(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return which workers there are, what they do, and when their schedule looks at the source next."""
     parse(IdRequest, query_pairs(request))
     every = await presence.list_workers(records)

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, cast, get_args
 import msgspec
 
 from marquee.errors import AdminDisabledError, SettingsError, UnauthorizedError
+from marquee.reindex.identity import SCHEDULE
 from marquee.settings import Settings
 
 Role = Literal["read", "admin"]
@@ -124,6 +125,8 @@ def _find_fault(fields: list[str]) -> str:
     name, role, digest = fields
     if len(name) > MAX_NAME or not name.isprintable():
         return f"has a name of more than {MAX_NAME} letters, or with signs that cannot be printed"
+    if name == SCHEDULE:
+        return f"has the name {SCHEDULE}, which is that of the schedule in jobs and in the audit log"
     if role not in ROLES:
         return f"has another role than {' or '.join(ROLES)}"
     if not re.fullmatch("[0-9a-fA-F]{64}", digest):

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, delete, get
+from litestar.di import NamedDependency
 
 from marquee.api.auth import Token
 from marquee.api.cache import Cache, Layer
@@ -24,9 +25,13 @@ class LayerTraffic(msgspec.Struct, frozen=True, kw_only=True):
     """What one layer did for one endpoint, in this process and since it started."""
 
     endpoint: str
+    """What was asked: "search", "suggest" …"""
     layer: Layer
+    """Where it was looked for: in this process's memory first, then in Redis."""
     hits: int
+    """Questions it had the answer to."""
     misses: int
+    """Questions it had not."""
     hit_rate: float
     """0 to 1."""
 
@@ -35,9 +40,11 @@ class CacheAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The cache of the process that answers."""
 
     enabled: bool
+    """Whether anything is kept."""
     generation: str | None
     """Whose answers are found."""
     entries: int
+    """Answers in memory."""
     used_bytes: int
     """Memory that the entries take, estimated."""
     size_bytes: int
@@ -45,12 +52,15 @@ class CacheAnswer(msgspec.Struct, frozen=True, kw_only=True):
     redis: str | None
     """closed: it answers; open or half-open: it did not, and is left alone a moment; null: none is set."""
     redis_errors: int
+    """Questions and answers that Redis did not take in time."""
     hits: int
+    """Questions that a layer had the answer to."""
     misses: int
     """Questions that no layer held."""
     hit_rate: float
     """0 to 1, of all questions."""
     traffic: list[LayerTraffic]
+    """By endpoint and layer."""
 
 
 class ClearedAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +74,9 @@ class ClearedAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/cache", operation_id="getCache", summary="Hit rates", responses=data_of(CacheAnswer) | ADMIN_PROBLEMS)
-async def get_cache(request: AdminRequest, cache: Cache, live: Live) -> Response[Any]:
+async def get_cache(
+    request: AdminRequest, cache: NamedDependency[Cache], live: NamedDependency[Live]
+) -> Response[Any]:
     """Return what the cache holds and how often it helped, in the process that answers."""
     parse(IdRequest, query_pairs(request))
     traffic = [
@@ -103,7 +115,12 @@ async def get_cache(request: AdminRequest, cache: Cache, live: Live) -> Response
     summary="Clear the cache of all processes",
     responses=data_of(ClearedAnswer) | ADMIN_PROBLEMS,
 )
-async def clear_cache(request: AdminRequest, cache: Cache, live: Live, records: Records) -> Response[Any]:
+async def clear_cache(
+    request: AdminRequest,
+    cache: NamedDependency[Cache],
+    live: NamedDependency[Live],
+    records: NamedDependency[Records],
+) -> Response[Any]:
     """Have every process forget its answers; also Redis."""
     parse(IdRequest, query_pairs(request))
     entries = cache.forget()  # also where the engine is away, and the others cannot be told

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post, put
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 from msgspec import Meta
 
 from marquee.api.auth import Token
 from marquee.api.operation import (
     SLUG,
-    Reason,
     check_slug,
     json_body,
     operation_taking,
@@ -28,6 +28,7 @@ from marquee.errors import NotFoundError
 from marquee.reindex import activation, pin
 from marquee.reindex.activation import Activation
 from marquee.reindex.pin import Pin
+from marquee.reindex.reason import Reason
 from marquee.search.parsing import read_body
 from marquee.search.request import IdRequest, parse
 
@@ -97,7 +98,9 @@ class ActivateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Make a generation live."""
 
     reason: Reason = ""
-    force: Annotated[bool, Meta(description="Even one that the gate refused.")] = False
+    force: Annotated[
+        bool, Meta(description="Even one that the gate refused; needs a reason (400 without).")
+    ] = False
 
 
 class PinOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,7 +116,7 @@ class PinOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     summary="All generations",
     responses=data_of(GenerationsAnswer) | ADMIN_PROBLEMS,
 )
-async def list_generations(request: AdminRequest, records: Records) -> Response[Any]:
+async def list_generations(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return all generations, newest first."""
     parse(IdRequest, query_pairs(request))
     every = await generations.list_generations(records.cluster, records.prefix)
@@ -127,7 +130,9 @@ async def list_generations(request: AdminRequest, records: Records) -> Response[
     summary="A generation, with its quality and gate reports",
     responses=data_of(GenerationAnswer) | ADMIN_PROBLEMS | NOT_FOUND,
 )
-async def get_generation(request: AdminRequest, records: Records, generation: GenerationId) -> Response[Any]:
+async def get_generation(
+    request: AdminRequest, records: NamedDependency[Records], generation: GenerationId
+) -> Response[Any]:
     """Return a generation, what its build found in the source, and what the gate said."""
     parse(IdRequest, query_pairs(request))
     wanted = check_slug("generation", generation)
@@ -161,7 +166,7 @@ async def get_generation(request: AdminRequest, records: Records, generation: Ge
     ),
 )
 async def activate_generation(
-    request: AdminRequest, records: Records, generation: GenerationId
+    request: AdminRequest, records: NamedDependency[Records], generation: GenerationId
 ) -> Response[Any]:
     """Make a generation live, in seconds and whatever workers do; the body may be left out."""
     parse(IdRequest, query_pairs(request))
@@ -178,7 +183,7 @@ async def activate_generation(
     summary="What is pinned",
     responses=data_of(Pin) | ADMIN_PROBLEMS | NOT_FOUND,
 )
-async def get_pin(request: AdminRequest, records: Records) -> Response[Any]:
+async def get_pin(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return the pin; 404 where nothing is pinned."""
     parse(IdRequest, query_pairs(request))
     held = await pin.read_pin(records)
@@ -198,7 +203,7 @@ async def get_pin(request: AdminRequest, records: Records) -> Response[Any]:
     | NOT_FOUND
     | conflict("The generation is not complete."),
 )
-async def put_pin(request: AdminRequest, records: Records) -> Response[Any]:
+async def put_pin(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Hold a generation: until the pin is taken off, no reindex makes another one live, and it is kept."""
     parse(IdRequest, query_pairs(request))
     order = read_body(PinOrder, await json_body(request))
@@ -212,7 +217,7 @@ async def put_pin(request: AdminRequest, records: Records) -> Response[Any]:
     summary="Take the pin off",
     responses=NOTHING | ADMIN_PROBLEMS | NOT_FOUND,
 )
-async def delete_pin(request: AdminRequest, records: Records) -> None:
+async def delete_pin(request: AdminRequest, records: NamedDependency[Records]) -> None:
     """Let reindexes make their generations live again; 404 where nothing is pinned."""
     parse(IdRequest, query_pairs(request))
     await pin.unpin(records, request.auth.name)

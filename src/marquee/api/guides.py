@@ -53,6 +53,22 @@ GUIDES = {
         "Use one of the methods that the header `Allow` lists.",
         "Method Not Allowed",
     ),
+    "overloaded": Guide(
+        "More is asked than can be answered in time; this request was not tried.",
+        "Wait for the seconds that `Retry-After` names, and ask again.",
+        "more is asked than can be answered in time",
+    ),
+    "engine-full": Guide(
+        "The search engine's disk is full: it answers searches, and takes no writes until somebody makes room.",
+        "Tell whoever operates the service; reading is not affected.",
+        "Elasticsearch takes no writes: blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage "
+        "watermark, index has read-only-allow-delete block];",
+    ),
+    "other-release": Guide(
+        "The record was written by another release of Marquee, which this one cannot read.",
+        "Ask a service of that release, or wait until all are upgraded.",
+        "job 20260102t030405-abcdef was written by another release of Marquee: use that one",
+    ),
     "conflict": Guide(
         "What is asked for does not go together with how things stand now; `detail` says with what.",
         "Look at the present state before asking again.",

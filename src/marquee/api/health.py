@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 
 from marquee.api.operation import query_pairs
 from marquee.api.responses import ANY_PROBLEMS, BAD_REQUEST, UNAVAILABLE, data_of
@@ -53,7 +54,7 @@ async def live() -> Response[Liveness]:
     tags=["health"],
     responses=data_of(Readiness) | UNAVAILABLE | ANY_PROBLEMS,
 )
-async def ready(lookup: Lookup) -> Response[Readiness]:
+async def ready(lookup: NamedDependency[Lookup]) -> Response[Readiness]:
     """Answer 200 once both aliases of a live generation answer a search."""
     return Response(Readiness(generation=await lookup.probe()), headers=NO_STORE)
 
@@ -65,7 +66,9 @@ async def ready(lookup: Lookup) -> Response[Readiness]:
     tags=["health"],
     responses=data_of(Status) | BAD_REQUEST | ANY_PROBLEMS,
 )
-async def status(request: Request[Any, Any, Any], cluster: Cluster, settings: Settings) -> Response[Any]:
+async def status(
+    request: Request[Any, Any, Any], cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]
+) -> Response[Any]:
     """Describe the live generation and the engine."""
     parse(IdRequest, query_pairs(request))
     found = await read_status(cluster, settings.index_prefix)

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
 from msgspec import Meta
 
@@ -19,7 +20,6 @@ from marquee.api.operation import (
     HEAD_EXTENSION,
     SLUG,
     ListRequest,
-    Reason,
     check_slug,
     json_body,
     operation_for,
@@ -28,17 +28,17 @@ from marquee.api.operation import (
 )
 from marquee.api.problems import kind_of, respond
 from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conflict, data_of
-from marquee.engine.records import Records
-from marquee.errors import EngineError, LeaseHeldError, NotFoundError, RequestError
-from marquee.reindex import audit
+from marquee.errors import EngineError, LeaseHeldError, NotFoundError, OtherReleaseError, RequestError
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.reason import Reason
 from marquee.search.parsing import read_body, read_pairs
 from marquee.search.request import IdRequest, parse
 
 AdminRequest = Request[Any, Token, Any]
 JobId = Annotated[str, Parameter(description="The job's id.", schema_extra={"pattern": SLUG})]
 
+OTHER_RELEASE = conflict("Another release of Marquee wrote the job.", "other-release")
 EVENT_STREAM = "text/event-stream"
 MAX_KEY = 255
 """Letters of an idempotency key."""
@@ -59,7 +59,10 @@ class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "live"
     force: Annotated[
         bool,
-        Meta(description="Build although nothing has changed, and pass the gate; never damaged files."),
+        Meta(
+            description="Build although nothing has changed, and pass the gate, with a reason only; "
+            "never damaged files."
+        ),
     ] = False
     dry_run: Annotated[bool, Meta(description="Report what would change, and index nothing.")] = False
     reason: Reason = ""
@@ -91,18 +94,20 @@ class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
     | ADMIN_PROBLEMS
     | BODY_PROBLEMS
     | conflict(
-        "A job is under way (`job-running`, with the `job`); or the key was used for another request.",
+        "A job is under way (`job-running`, with the `job`; `other-release` where only another release can "
+        "read it); or the key was used for another request.",
         "job-running",
+        "other-release",
         "conflict",
     ),
 )
 async def request_job(
     request: AdminRequest,
-    jobs: Jobs,
+    jobs: NamedDependency[Jobs],
     idempotency_key: Annotated[
         str | None,
-        Parameter(
-            header="Idempotency-Key",
+        HeaderParameter(
+            name="Idempotency-Key",
             description="The same key and body are the same job, however often.",
             schema_extra={"pattern": KEY},
         ),
@@ -126,7 +131,7 @@ async def request_job(
     summary="The newest jobs",
     responses=data_of(JobsAnswer) | ADMIN_PROBLEMS,
 )
-async def list_jobs(request: AdminRequest, jobs: Jobs) -> Response[Any]:
+async def list_jobs(request: AdminRequest, jobs: NamedDependency[Jobs]) -> Response[Any]:
     """Return the newest jobs, newest first."""
     asked = read_pairs(ListRequest, query_pairs(request))
     return Response(JobsAnswer(jobs=await jobs.list_newest(asked.limit)))
@@ -136,9 +141,9 @@ async def list_jobs(request: AdminRequest, jobs: Jobs) -> Response[Any]:
     "/jobs/{job_id:str}",
     operation_id="getJob",
     summary="A job",
-    responses=data_of(Job) | ADMIN_PROBLEMS | NOT_FOUND,
+    responses=data_of(Job) | ADMIN_PROBLEMS | NOT_FOUND | OTHER_RELEASE,
 )
-async def get_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[Any]:
+async def get_job(request: AdminRequest, jobs: NamedDependency[Jobs], job_id: JobId) -> Response[Any]:
     """Return a job as it is now."""
     parse(IdRequest, query_pairs(request))
     return Response(await jobs.get(check_slug("job", job_id)))
@@ -149,27 +154,27 @@ async def get_job(request: AdminRequest, jobs: Jobs, job_id: JobId) -> Response[
     status_code=202,
     operation_id="cancelJob",
     summary="Cancel a job",
-    responses=data_of(Job, 202) | ADMIN_PROBLEMS | NOT_FOUND | conflict("The job has ended otherwise."),
+    responses=data_of(Job, 202)
+    | ADMIN_PROBLEMS
+    | NOT_FOUND
+    | conflict(
+        "It has ended otherwise; or another release of Marquee wrote it.", "conflict", "other-release"
+    ),
 )
-async def cancel_job(request: AdminRequest, jobs: Jobs, records: Records, job_id: JobId) -> Response[Any]:
+async def cancel_job(request: AdminRequest, jobs: NamedDependency[Jobs], job_id: JobId) -> Response[Any]:
     """Cancel a job: at once where it was only requested; one that runs is ended by its worker in seconds."""
     parse(IdRequest, query_pairs(request))
-    by = request.auth.name
-    job = await jobs.get(check_slug("job", job_id))
-    if job.has_ended or job.cancel_requested_by:
-        return Response(await jobs.cancel(job.id, by), status_code=202)
-    async with audit.record(records, "cancel", by, generation=job.generation, job=job.id):
-        return Response(await jobs.cancel(job.id, by), status_code=202)
+    return Response(await jobs.cancel(check_slug("job", job_id), request.auth.name), status_code=202)
 
 
 @get(
     "/jobs/{job_id:str}/events",
     operation_id="followJob",
     summary="Watch a job",
-    responses=data_of(JobEvent, media_type=EVENT_STREAM) | ADMIN_PROBLEMS | NOT_FOUND,
+    responses=data_of(JobEvent, media_type=EVENT_STREAM) | ADMIN_PROBLEMS | NOT_FOUND | OTHER_RELEASE,
 )
 async def follow_job(
-    request: AdminRequest, jobs: Jobs, closing: asyncio.Event, job_id: JobId
+    request: AdminRequest, jobs: NamedDependency[Jobs], closing: NamedDependency[asyncio.Event], job_id: JobId
 ) -> Stream | Response[Any]:
     """Send the job at once and whenever it changes, until it has ended; server-sent events, one by one."""
     parse(IdRequest, query_pairs(request))
@@ -194,6 +199,9 @@ async def follow(jobs: Jobs, job: Job, closing: asyncio.Event) -> AsyncIterator[
             now = await jobs.get(job.id)
         except NotFoundError:
             yield _comment("the job is no longer on record")
+            return
+        except OtherReleaseError as error:  # a worker of the next one has begun it
+            yield _comment(str(error))
             return
         except EngineError:
             now, comment = job, "the engine is away"

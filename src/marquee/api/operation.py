@@ -27,16 +27,6 @@ SLUG = "^[a-z0-9-]{1,64}$"
 HEAD_EXTENSION = "marquee.head"
 """Key in the `extensions` of a scope: what is answered as GET was asked as HEAD, and nobody reads a body."""
 
-Reason = Annotated[
-    str,
-    # It is printed on terminals: no control characters but tab and newline.
-    Meta(
-        max_length=500,
-        pattern="^[^\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]*$",
-        description="Why; goes into the audit log.",
-    ),
-]
-
 
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The newest of something."""

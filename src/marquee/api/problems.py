@@ -62,6 +62,7 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.RequestError: Kind("bad-request", "Unusable parameters", HTTPStatus.BAD_REQUEST),
     errors.NotFoundError: Kind("not-found", "Not found", HTTPStatus.NOT_FOUND),
     errors.ConflictError: Kind("conflict", "Does not go together with how things stand", HTTPStatus.CONFLICT),
+    errors.OtherReleaseError: Kind("other-release", "Of another release of Marquee", HTTPStatus.CONFLICT),
     errors.LeaseHeldError: Kind("job-running", "Another job is under way", HTTPStatus.CONFLICT),
     errors.UnauthorizedError: Kind(
         "unauthorized", "A token is needed", HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": "Bearer"}
@@ -77,6 +78,9 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.EngineNotReadyError: Kind("not-ready", "No data yet", HTTPStatus.SERVICE_UNAVAILABLE),
     errors.EngineUnavailableError: Kind(
         "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
+    ),
+    errors.EngineFullError: Kind(
+        "engine-full", "The search engine takes no writes", HTTPStatus.SERVICE_UNAVAILABLE
     ),
     errors.MarqueeError: Kind("internal-error", "Something broke", HTTPStatus.INTERNAL_SERVER_ERROR),
 }

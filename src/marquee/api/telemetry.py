@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import get_args
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -87,6 +88,7 @@ def measure(status: Status) -> list[Metric]:
     if not is_up:
         return metrics
     metrics += [
+        _gauge("engine_writable", "Whether it takes writes; not on a full disk.", status.engine.writable),
         _gauge(
             "data_fresh", "Whether something is live, and confirmed within 24 h if it ages.", status.fresh
         ),
@@ -172,6 +174,6 @@ def _time(name: str, help_text: str, at: datetime | None) -> Metric:
     tags=["health"],
     responses=data_of(str, media_type=DOCUMENTED_TYPE) | ANY_PROBLEMS,
 )
-async def metrics(figures: Figures) -> Response[bytes]:
+async def metrics(figures: NamedDependency[Figures]) -> Response[bytes]:
     """Return the figures in the text format; an engine that is away is a figure, too."""
     return Response(await figures.render(), media_type=MEDIA_TYPE, headers=NO_STORE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from marquee.api.answers import Answers, Question, typed
@@ -30,7 +31,7 @@ Tconst = Annotated[
     tags=["titles"],
     responses=data_of(TitleSearchAnswer) | PROBLEMS,
 )
-async def search_titles(request: AnyRequest, answers: Answers) -> Response[Any]:
+async def search_titles(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
     """Return ranked titles for a title in any spelling; primary and original titles count."""
     asked = parse(TitleSearchRequest, query_pairs(request))
     question = typed("search-titles", TitleSearchAnswer, asked)
@@ -46,7 +47,7 @@ async def search_titles(request: AnyRequest, answers: Answers) -> Response[Any]:
 )
 async def get_title(
     request: AnyRequest,
-    answers: Answers,
+    answers: NamedDependency[Answers],
     tconst: Tconst,
 ) -> Response[Any]:
     """Return a title by id."""
@@ -65,7 +66,7 @@ async def get_title(
 )
 async def get_cast(
     request: AnyRequest,
-    answers: Answers,
+    answers: NamedDependency[Answers],
     tconst: Tconst,
 ) -> Response[Any]:
     """Return a title's cast; at most 50 are kept."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from marquee import terminal
 from marquee.catalog.sources import Choice
-from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
-from marquee.errors import GateRefusedError, ReindexFailedError, SettingsError
+from marquee.errors import GateRefusedError, ReindexFailedError
+from marquee.reindex.choice import read_choice
 from marquee.reindex.identity import name_process, name_user
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
@@ -30,9 +30,7 @@ async def request_for(
     Raises:
         SettingsError: there is no choice, and nothing is live.
     """
-    if choice is None and await generations.find_live(cluster, settings.index_prefix) is None:
-        raise SettingsError("nothing is live yet: name a source, `--sample`, `--imdb` or `--data DIR`")
-    return JobRequest(
+    request = JobRequest(
         source=choice.kind if choice else "live",
         location=str(choice.folder) if choice and choice.folder else "",
         force=force,
@@ -41,6 +39,8 @@ async def request_for(
         attended=attended,
         compare=compare,
     )
+    await read_choice(cluster, settings.index_prefix, request)  # what it would fail of makes no job
+    return request
 
 
 async def run_here(

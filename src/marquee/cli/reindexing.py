@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,16 +18,25 @@ from marquee.cli.source import choose_source, source_options
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
-from marquee.reindex import activation, audit, presence
+from marquee.errors import EngineError, EngineUnavailableError
+from marquee.reindex import activation, presence
 from marquee.reindex import pin as pins
 from marquee.reindex.identity import name_user
 from marquee.reindex.job import Job
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.reason import check_reason
 
 T = TypeVar("T")
 POLL_EVERY_S = 0.5
+# A worker waits for as long until it gives its job up.
+AWAY_FOR_S = 300.0
 
-_reason_option = click.option("--reason", default="", help="Why; goes into the audit log.")
+_reason_option = click.option(
+    "--reason",
+    default="",
+    callback=lambda _, __, text: check_reason(text, "--reason"),
+    help="Why; goes into the audit log.",
+)
 
 
 def _ask_records(question: Callable[[Records], Awaitable[T]]) -> T:
@@ -41,7 +51,9 @@ def _ask_records(question: Callable[[Records], Awaitable[T]]) -> T:
 @commands.command("reindex")
 @source_options
 @click.option("--dry-run", is_flag=True, help="Report the difference to what is live; index nothing.")
-@click.option("--force", is_flag=True, help="Rebuild although nothing changed; pass the gate's limits.")
+@click.option(
+    "--force", is_flag=True, help="Rebuild although nothing changed; with --reason, pass the gate's limits."
+)
 @_reason_option
 @click.option("--wait/--no-wait", default=True, help="Run it here (the default), or leave it to a worker.")
 @json_option
@@ -108,18 +120,32 @@ def jobs(job_id: str | None, limit: int, as_json: bool) -> None:
     with terminal.StageProgress() as progress:
         follow = terminal.JobFollower(progress)
 
-        async def watch(records: Records) -> Job:
-            job = await Jobs(records).get(job_id)
-            while not job.has_ended:
-                follow(job)
-                await asyncio.sleep(POLL_EVERY_S)
-                job = await Jobs(records).get(job_id)
-            follow(job)  # the last stages may have come and gone since
-            return job
-
-        job = _ask_records(watch)
+        job = _ask_records(lambda records: _watch(Jobs(records), job_id, follow))
         progress.finish()
     _show(job, as_json)
+
+
+async def _watch(jobs: Jobs, job_id: str, follow: terminal.JobFollower) -> Job:
+    """Show a job until it has ended; an engine that is away is a pause, as it is for the job itself."""
+    heard: float | None = None
+    while True:
+        try:
+            job = await jobs.get(job_id)
+        except EngineError as error:
+            if heard is None:
+                raise
+            if time.monotonic() - heard > AWAY_FOR_S:
+                raise EngineUnavailableError(
+                    f"{error}, for {AWAY_FOR_S:.0f} s now: `marquee jobs {job_id}` will tell what "
+                    "became of the job"
+                ) from error
+            follow.pause("Elasticsearch is away")
+        else:
+            heard = time.monotonic()
+            follow(job)
+            if job.has_ended:
+                return job
+        await asyncio.sleep(POLL_EVERY_S)
 
 
 @commands.command()
@@ -127,12 +153,7 @@ def jobs(job_id: str | None, limit: int, as_json: bool) -> None:
 @json_option
 def cancel(job_id: str, as_json: bool) -> None:
     """Cancel a job; one that runs ends within seconds and leaves nothing behind."""
-
-    async def put(records: Records) -> Job:
-        async with audit.record(records, "cancel", name_user(), job=job_id):
-            return await Jobs(records).cancel(job_id, name_user())
-
-    job = _ask_records(put)
+    job = _ask_records(lambda records: Jobs(records).cancel(job_id, name_user()))
     if as_json:
         print_json(job)
     else:
@@ -158,11 +179,14 @@ def generations_command(as_json: bool) -> None:
 
 @commands.command()
 @click.argument("generation", metavar="[ID]", required=False)
+@click.option("--force", is_flag=True, help="Even to an ID that the gate refused; needs --reason.")
 @_reason_option
 @json_option
-def rollback(generation: str | None, reason: str, as_json: bool) -> None:
+def rollback(generation: str | None, force: bool, reason: str, as_json: bool) -> None:
     """Go back to the generation before the live one, or to ID, within seconds."""
-    done = _ask_records(lambda records: activation.roll_back(records, name_user(), reason, generation))
+    done = _ask_records(
+        lambda records: activation.roll_back(records, name_user(), reason, generation, force=force)
+    )
     if as_json:
         print_json(done)
     else:

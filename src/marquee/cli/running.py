@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import threading
 from collections.abc import Iterator
@@ -21,12 +22,28 @@ from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.engine.generations import Generation
-from marquee.errors import EngineNotReadyError, LeaseHeldError
+from marquee.errors import (
+    EngineError,
+    EngineNotReadyError,
+    GateRefusedError,
+    LeaseHeldError,
+    LeaseLostError,
+    ReindexFailedError,
+    SourceError,
+)
 from marquee.redaction import REDACTION
 from marquee.settings import Settings
 
 # A rebuild that is under way is ended and left to the next start.
 WORKER_ENDS_WITHIN_S = 40.0
+# Long enough to be read, should it break again at once.
+WORKER_RESTARTS_AFTER_S = 10.0
+
+# What a reindex may end of without a fault of whoever asked for it here.
+_NOT_INDEXED = (
+    SourceError, GateRefusedError, ReindexFailedError, EngineError, LeaseHeldError, LeaseLostError,
+)  # fmt: skip
+_log = logging.getLogger("marquee.reindex")
 
 # The server, the worker and the pipeline are imported by the commands that need them: with Polars and
 # Litestar, a plain `marquee search` would take twice as long to start.
@@ -80,11 +97,12 @@ async def _ensure_data(
         request = await request_for(cluster, settings, wanted, compare=_is_source_of(live, wanted))
         try:
             expect_success(await run_here(settings, endpoint, cluster, request, progress))
-        except LeaseHeldError as error:
+        except _NOT_INDEXED as error:
             if live is None:
                 raise
-            # Left by a worker, perhaps by that of the last start: the one of this start goes on with it.
-            terminal.show_warning(f"{error}: the source named is not indexed now; serving {live.id}")
+            # A service that is started again while its source is away, or while a job of the last start waits
+            # for a worker, has whole data to serve.
+            terminal.show_warning(f"the source named is not indexed now: {error}; serving {live.id}")
             return live
         live = await generations.find_live(cluster, settings.index_prefix)
         if live is None:
@@ -101,16 +119,28 @@ def _is_source_of(live: Generation | None, choice: Choice) -> bool:
 
 @contextlib.contextmanager
 def _run_worker(settings: Settings, endpoint: Endpoint) -> Iterator[None]:
-    """Run a worker beside what is done here, in a thread with an event loop of its own."""
+    """Run a worker beside what is done here, in a thread with an event loop of its own.
+
+    One that breaks does not end the searches: that is said, and another one takes its place.
+    """
     from marquee.reindex.worker import Worker
 
     worker = Worker(settings, endpoint)  # what of the settings it cannot use ends the start, not a thread
     loop = asyncio.new_event_loop()
     working: asyncio.Task[None] | None = None
 
+    async def keep_working(worker: Worker) -> None:
+        while True:
+            try:
+                await worker.run()
+            except Exception:
+                _log.exception("the worker broke; another one starts in %.0f s", WORKER_RESTARTS_AFTER_S)
+            await asyncio.sleep(WORKER_RESTARTS_AFTER_S)
+            worker = Worker(settings, endpoint)
+
     async def work() -> None:
         nonlocal working
-        working = asyncio.create_task(worker.run())
+        working = asyncio.create_task(keep_working(worker))
         with contextlib.suppress(asyncio.CancelledError):
             await working
 
@@ -153,8 +183,8 @@ def worker_command() -> None:
         async def work() -> None:
             worker = Worker(settings, endpoint)
             terminal.show_worker(worker.name, worker.next_run_at)
-            # A worker is told to end by SIGTERM or Ctrl-C: either way it has ended well.
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker.run()
+            await worker.run()
 
-        run(work())
+        # Told to end by SIGTERM, it has ended well; Ctrl-C is another exception, and an interruption.
+        with contextlib.suppress(asyncio.CancelledError):
+            run(work())

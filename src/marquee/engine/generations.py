@@ -21,7 +21,6 @@ from marquee.errors import EngineConflictError, EngineNotReadyError, LoadError, 
 
 _ID = r"v(?P<version>[1-9]\d{0,5})-(?P<built>\d{8}t\d{6})"
 
-
 SetAside = Literal["", "unjudged", "refused", "held", "rolled back"]
 """Not yet seen by the gate, refused by it, held back by a pin, or left by a rollback."""
 
@@ -48,6 +47,8 @@ class BuildMeta(msgspec.Struct, frozen=True, kw_only=True):
     attribution: str
     counts: dict[Kind, int]
     marquee_version: str
+    job: str | None = None
+    """Id of the job that was to make it live: one begun twice must know what it has done."""
     reason: str = ""
     quality: dict[str, Any] = {}
     """The quality report of the catalogue, as JSON."""

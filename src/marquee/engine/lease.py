@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from marquee.engine import markers
-from marquee.engine.records import Records, Version
+from marquee.engine.records import Record, Records, decode
 from marquee.errors import (
     EngineConflictError,
     EngineError,
@@ -65,24 +65,24 @@ class Watch:
         return bool(state.holder) and now - self._since >= state.ttl_s
 
 
-async def read(records: Records) -> tuple[LeaseState, Version | None]:
+async def read(records: Records) -> tuple[LeaseState, Record | None]:
     """Return the lease as it is now."""
     record = await records.get(RECORD_ID)
     if record is None:
         return LeaseState(), None
-    return msgspec.convert(record.body, LeaseState), record.version
+    return decode(record.body, LeaseState, "the lease"), record
 
 
 async def _change(records: Records, decide: Callable[[LeaseState], LeaseState]) -> LeaseState:
     """Change the lease as `decide` says of what it is now; `decide` raises where it must not be changed."""
     for _ in range(MAX_RACES):
-        state, version = await read(records)
+        state, record = await read(records)
         following = decide(state)
         with contextlib.suppress(EngineConflictError):
-            if version is None:
+            if record is None:
                 await records.create(RECORD_ID, "lease", following)
             else:
-                await records.replace(RECORD_ID, "lease", following, version)
+                await records.replace(RECORD_ID, "lease", following, record.version, stored=record.body)
             return following
     raise EngineUnavailableError("the lease changes faster than it can be read")
 
@@ -127,13 +127,10 @@ class Lease:
         ttl_s: float,
         job: str = "",
         watch: Watch | None = None,
-        *,
-        pending: dict[str, Any] | None = None,
-        over: str = "",
     ) -> Lease:
         """Take the lease if it is free, or if `watch` has seen it silent for too long.
 
-        `job` gets the place of the one under way: its own, an empty one, or that of `over`, which has ended.
+        `job` gets the place of the one under way: its own, or an empty one.
 
         Raises:
             LeaseHeldError: somebody holds it, or another job is under way.
@@ -144,10 +141,9 @@ class Lease:
             if state.token != token:  # not ours by an answer that was lost
                 if state.holder and not (watch and watch.is_expired(state)):
                     raise LeaseHeldError(f"held by {state.holder}", state.job)
-                if state.job not in ("", job, over):
+                if state.job not in ("", job):
                     raise LeaseHeldError(f"job {state.job} is under way", state.job)
-            kept = state.pending if pending is None else pending
-            return LeaseState(token=token, holder=holder, ttl_s=ttl_s, job=job, pending=kept)
+            return LeaseState(token=token, holder=holder, ttl_s=ttl_s, job=job, pending=state.pending)
 
         lease = cls(records, await _change(records, decide))
         await lease._move_fence()
@@ -177,6 +173,18 @@ class Lease:
             self.records,
             lambda state: msgspec.structs.replace(self._mine(state), beat=state.beat + 1),
         )
+
+    async def pass_place_on(self, job: str, pending: dict[str, Any]) -> None:
+        """Make `job` the one under way, after the one that was has ended.
+
+        Raises:
+            LeaseLostError: the lease was taken over.
+        """
+        await _change(
+            self.records,
+            lambda state: msgspec.structs.replace(self._mine(state), job=job, pending=pending),
+        )
+        self.job = job
 
     async def keep(self) -> None:
         """Beat until cancelled.
@@ -212,16 +220,8 @@ class Lease:
         return state
 
 
-async def take_when_free(
-    records: Records,
-    holder: str,
-    ttl_s: float,
-    job: str = "",
-    *,
-    pending: dict[str, Any] | None = None,
-    over: str = "",
-) -> Lease:
-    """Take the lease, waiting only for a holder that is silent: until it is heard, or has expired.
+async def wait_until_free(records: Records) -> Watch:
+    """Wait for a holder that is silent, until it has expired; return the watch that tells so.
 
     Raises:
         LeaseHeldError: the holder lives.
@@ -234,7 +234,17 @@ async def take_when_free(
         state, _ = await read(records)
         if state.holder and (state.token, state.beat) != first:
             raise LeaseHeldError(f"held by {state.holder}", state.job)
-    return await Lease.take(records, holder, ttl_s, job, watch, pending=pending, over=over)
+    return watch
+
+
+async def take_when_free(records: Records, holder: str, ttl_s: float) -> Lease:
+    """Take the lease, waiting only for a holder that is silent: until it is heard, or has expired.
+
+    Raises:
+        LeaseHeldError: the holder lives, or a job waits to be begun.
+    """
+    watch = await wait_until_free(records)
+    return await Lease.take(records, holder, ttl_s, watch=watch)
 
 
 @contextlib.asynccontextmanager

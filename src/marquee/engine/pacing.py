@@ -30,30 +30,30 @@ class Pace:
         self._cluster, self._prefix = cluster, prefix
         self._turn = asyncio.Lock()
         self._looked_at = float("-inf")
-        self._queries = 0
+        self._queries: int | None = None
         self._is_busy = False
 
     async def is_busy(self) -> bool:
         """Tell whether the engine answered many queries since the last look; the first one cannot know.
 
-        What cannot be read counts as none.
+        Nor can the first after one that could not be read; what cannot be known is as it was.
         """
         now = time.monotonic()
         elapsed_s = now - self._looked_at
         if elapsed_s < LOOK_EVERY_S:
             return self._is_busy
-        is_first, self._looked_at = self._looked_at == float("-inf"), now
+        before, self._queries, self._looked_at = self._queries, None, now
+        # No shard that answers, no figures.
         with contextlib.suppress(EngineError, KeyError):
             stats = await self._cluster.request(
                 "GET",
                 f"/{self._prefix}-*/_stats/search",
                 params={"filter_path": "_all.total.search.query_total"},
             )
-            total = int(stats["_all"]["total"]["search"]["query_total"])
-            # No shard that answers, no figures. A drop is a deleted index, its queries forgotten with it.
-            if not is_first and total >= self._queries:
-                self._is_busy = (total - self._queries) / elapsed_s >= BUSY_QUERIES_S
-            self._queries = total
+            self._queries = int(stats["_all"]["total"]["search"]["query_total"])
+            # A drop is a deleted index, its queries forgotten with it.
+            if before is not None and self._queries >= before:
+                self._is_busy = (self._queries - before) / elapsed_s >= BUSY_QUERIES_S
         return self._is_busy
 
     @contextlib.asynccontextmanager

@@ -2,29 +2,42 @@
 
 One small index, `{prefix}-operations-v1` behind the alias `{prefix}-operations`. A record has an id, a kind,
 a time and a body of JSON; it is changed only from the version that was read, so that of two who change it at
-once one is told.
+once one is told. During an upgrade two releases of Marquee write them: fields that the other one wrote are
+kept, and a record whose values this one does not know is left to the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import logging
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from http import HTTPStatus
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from marquee.engine.cluster import Cluster
 from marquee.engine.mappings import OPERATIONS_VERSION, read_mapping
-from marquee.errors import EngineConflictError, EngineNotReadyError, EngineUnavailableError
+from marquee.engine.refusals import classify
+from marquee.errors import (
+    EngineConflictError,
+    EngineNotReadyError,
+    EngineUnavailableError,
+    OtherReleaseError,
+)
 
 # Small reads and writes: an engine that needs longer is in trouble, and the heartbeat must go on.
 RECORD_TIMEOUT_S = 5.0
 # An index that another process has just created, or whose node was just lost, cannot be read for a moment.
 READ_ATTEMPTS, READ_PAUSE_S = 3, 0.3
 
+T = TypeVar("T")
+_log = logging.getLogger("marquee.engine")
 
 Marker = Literal["fence", "switch"]
 MARKERS: tuple[Marker, ...] = ("fence", "switch")
@@ -44,6 +57,44 @@ class Record(NamedTuple):
     id: str
     body: dict[str, Any]
     version: Version
+
+
+def decode(body: dict[str, Any], kind: type[T], name: str) -> T:
+    """Return the body of a record as what it is; `name` is what people know it by.
+
+    Raises:
+        OtherReleaseError: another release wrote it, with values that this one does not know.
+    """
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise OtherReleaseError(
+            f"{name} was written by another release of Marquee; use that one ({error})"
+        ) from error
+
+
+def decode_known(records: Sequence[Record], kind: type[T]) -> list[T]:
+    """Return the records as what they are, without those that only another release can read."""
+    found: list[T] = []
+    for each in records:
+        try:
+            found.append(decode(each.body, kind, f"the record {each.id}"))
+        except OtherReleaseError as error:
+            _tell_once(str(error))
+    return found
+
+
+@functools.lru_cache(maxsize=1000)
+def _tell_once(text: str) -> None:  # lists are read every few seconds
+    _log.warning("left out of a list: %s", text)
+
+
+def keep_unknown(stored: Any, value: Any) -> Any:
+    """Return a value as JSON, with those fields of what is stored that this release does not know."""
+    if not isinstance(value, msgspec.Struct) or not isinstance(stored, dict):
+        return msgspec.to_builtins(value)
+    known = {name: keep_unknown(stored.get(name), getattr(value, name)) for name in value.__struct_fields__}
+    return stored | known
 
 
 def index_name(prefix: str) -> str:
@@ -96,15 +147,24 @@ class Records:
         return await self._write(record_id, kind, body, at, {"op_type": "create"})
 
     async def replace(
-        self, record_id: str, kind: str, body: Any, version: Version, at: datetime | None = None
+        self,
+        record_id: str,
+        kind: str,
+        body: Any,
+        version: Version,
+        at: datetime | None = None,
+        *,
+        stored: dict[str, Any] | None = None,
     ) -> Version:
         """Write a record over the version that was read.
+
+        `stored` is what was read: fields of it that `body` does not know are kept.
 
         Raises:
             EngineConflictError: it has changed since, or is gone.
         """
         guard = {"if_seq_no": version.seq_no, "if_primary_term": version.primary_term}
-        return await self._write(record_id, kind, body, at, guard)
+        return await self._write(record_id, kind, keep_unknown(stored, body), at, guard)
 
     async def put(self, record_id: str, kind: str, body: Any, at: datetime | None = None) -> Version:
         """Write a record whatever there is: for records that only one process ever writes."""
@@ -132,10 +192,18 @@ class Records:
         return Version(answer["_seq_no"], answer["_primary_term"])
 
     async def delete(self, record_id: str) -> None:
-        """Delete a record; one that is gone is no error."""
+        """Delete a record; one that is gone is no error.
+
+        Raises:
+            EngineError: the engine refused it.
+        """
         path = f"/{self._alias}/_bulk"
         line = msgspec.json.encode({"delete": {"_id": record_id}}) + b"\n"
-        await self.cluster.request("POST", path, body=line, ndjson=True, timeout_s=RECORD_TIMEOUT_S)
+        answer = await self.cluster.request("POST", path, body=line, ndjson=True, timeout_s=RECORD_TIMEOUT_S)
+        (item,) = answer["items"]
+        status, error = item["delete"]["status"], item["delete"].get("error")
+        if error is not None and status != HTTPStatus.NOT_FOUND:
+            raise classify(status, error)
 
     async def list_newest(self, kind: str, limit: int) -> list[Record]:
         """Return the records of a kind, newest first, `limit` (1 to 10,000) at most."""

@@ -7,6 +7,7 @@ from typing import Any
 from marquee.errors import (
     EngineConflictError,
     EngineError,
+    EngineFullError,
     EngineNotReadyError,
     EngineRejectedError,
     EngineUnavailableError,
@@ -39,6 +40,8 @@ def classify(status: int, error: Any) -> EngineError:
         return EngineUnavailableError(
             "Elasticsearch gave up a long read: it was restarted, or the read stalled"
         )
+    if status == 429 and kind == "cluster_block_exception":  # the flood stage of its disk
+        return EngineFullError(f"Elasticsearch takes no writes: {reason}")
     if status in _RETRIABLE_STATUSES:
         return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
     if kind in ("resource_already_exists_exception", "version_conflict_engine_exception"):

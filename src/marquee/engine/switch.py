@@ -10,7 +10,13 @@ from marquee.engine.cluster import ADMIN_TIMEOUT_S
 from marquee.engine.generations import Generation, alias, index_name, list_indexes, parse_index_name
 from marquee.engine.mappings import KINDS
 from marquee.engine.records import Marker, Records
-from marquee.errors import ConflictError, EngineConflictError, EngineUnavailableError, LeaseLostError
+from marquee.errors import (
+    ConflictError,
+    EngineConflictError,
+    EngineNotReadyError,
+    EngineUnavailableError,
+    LeaseLostError,
+)
 
 # Each lost race means that somebody else got on; more are another trouble.
 MAX_RACES = 20
@@ -41,8 +47,17 @@ async def swap(records: Records, generation: str, *, switch: str, fence: str | N
     Raises:
         ConflictError: something else was made live; the aliases are as they were.
         LeaseLostError: the lease was taken over; the aliases are as they were.
+        EngineNotReadyError: the generation is gone; the aliases are as they were.
         EngineError: the engine failed; what is live then is what it was, or the new generation as a whole.
     """
+    try:
+        await _point(records, generation, switch, fence)
+    except (EngineConflictError, EngineNotReadyError):
+        # The markers are as they were: an index was deleted since it was listed. Once more, without it.
+        await _point(records, generation, switch, fence)
+
+
+async def _point(records: Records, generation: str, switch: str, fence: str | None) -> None:
     prefix = records.prefix
     # From every other generation by full name: a wildcard also hits the indexes of longer prefixes.
     actions: list[markers.Action] = []
@@ -60,14 +75,21 @@ async def swap(records: Records, generation: str, *, switch: str, fence: str | N
 
 async def delete(records: Records, doomed: Sequence[Generation], *, switch: str, fence: str) -> None:
     """Delete generations in one call, only if nothing was made live since `switch` was read and the lease
-    with the token `fence` is held; raises as `swap`."""
-    actions: list[markers.Action] = [
-        {"remove_index": {"index": index_name(records.prefix, kind, each.id)}}
-        for each in doomed
-        for kind in each.kinds
-    ]
-    if actions:
-        await _update(records, actions, switch, fence, {})
+    with the token `fence` is held; raises as `swap`. What is gone already is no error."""
+    names = [index_name(records.prefix, kind, each.id) for each in doomed for kind in each.kinds]
+    while names:
+        actions: list[markers.Action] = [{"remove_index": {"index": name}} for name in names]
+        try:
+            await _update(records, actions, switch, fence, {})
+        except EngineNotReadyError:
+            # By hand, or by this call: the client repeats a request whose connection broke.
+            there = await list_indexes(records.cluster, records.prefix, ADMIN_TIMEOUT_S)
+            left = [name for name in names if name in there]
+            if left == names:
+                raise
+            names = left
+        else:
+            return
 
 
 async def _update(
@@ -87,4 +109,6 @@ async def _update(
             raise LeaseLostError(
                 "the lease was taken over by another process: nothing was changed"
             ) from error
-        raise ConflictError("another generation was made live meanwhile: nothing was changed") from error
+        if await read_switch(records) != switch:
+            raise ConflictError("another generation was made live meanwhile: nothing was changed") from error
+        raise

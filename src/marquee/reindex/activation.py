@@ -15,6 +15,7 @@ from marquee.engine.generations import Generation, SetAside
 from marquee.engine.records import Records
 from marquee.errors import ConflictError, EngineError, EngineNotReadyError, NotFoundError
 from marquee.reindex import audit
+from marquee.reindex.reason import demand_reason
 from marquee.reindex.warming import warm
 
 _log = logging.getLogger("marquee.reindex")
@@ -36,25 +37,30 @@ async def activate(
 
     Raises:
         NotFoundError: there is no such generation.
+        RequestError: `force` without a reason.
         ConflictError: it is not complete, has a mapping this release cannot read, was refused by the gate
             (unless `force`), is live already, or another one was made live at the same moment.
     """
     return await _activate(records, generation, by, reason, force)
 
 
-async def roll_back(records: Records, by: str, reason: str = "", generation: str | None = None) -> Activation:
+async def roll_back(
+    records: Records, by: str, reason: str = "", generation: str | None = None, *, force: bool = False
+) -> Activation:
     """Go back: to the newest usable generation older than the live one, or to the one given.
 
     Raises:
         NotFoundError: there is none to go back to.
-        ConflictError: as `activate`.
+        RequestError, ConflictError: as `activate`.
     """
-    return await _activate(records, generation, by, reason, force=False)
+    return await _activate(records, generation, by, reason, force)
 
 
 async def _activate(
     records: Records, generation: str | None, by: str, reason: str, force: bool
 ) -> Activation:
+    if force:
+        demand_reason(reason)
     marker = await switch.read_switch(records)
     every = await generations.list_generations(records.cluster, records.prefix)
     live = generations.pick_live(every)
@@ -62,9 +68,13 @@ async def _activate(
     _check(chosen, force)
     is_back = live is not None and chosen.built_at < live.built_at
     await warm(records.cluster, records.prefix, chosen.id)
-    async with audit.record(
-        records, "rollback" if is_back else "activate", by, generation=chosen.id, reason=reason
-    ):
+    async with contextlib.AsyncExitStack() as audited:
+        actions: list[audit.Action] = ["rollback" if is_back else "activate"]
+        if chosen.set_aside == "refused":
+            actions.insert(0, "forced gate")
+        for action in actions:
+            entry = audit.record(records, action, by, generation=chosen.id, reason=reason)
+            await audited.enter_async_context(entry)
         if live is not None and is_back:
             # Before the swap: a crash in between must not leave what the next look would bring back.
             await mark(records, live, set_aside="rolled back")

@@ -4,8 +4,9 @@ What is wrong is an *incident*, a record that all workers share: it is opened, c
 by compare-and-set, so that one of them tells of it. It is told again only if its teller died, or the engine
 went away, before he could write down that he had told.
 
-While the engine is away nothing can be written. That incident lives in each worker's memory: every worker
-tells of it, and one that is restarted meanwhile does so again.
+While the engine is away, or refuses to write (its disk is full), an incident lives in each worker's memory:
+every worker tells of it, and one that is restarted meanwhile does so again. Once records are taken again, the
+first to write his down speaks for all.
 """
 
 from __future__ import annotations
@@ -17,12 +18,19 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import apprise
 import msgspec
 
 from marquee.engine.records import Records, Version
-from marquee.errors import EngineConflictError, EngineError, SettingsError
+from marquee.errors import (
+    EngineConflictError,
+    EngineError,
+    EngineFullError,
+    EngineRejectedError,
+    SettingsError,
+)
 from marquee.reindex.conditions import Condition, Kind, assess, write_digest
 from marquee.reindex.identity import name_process
 from marquee.reindex.status import Status
@@ -53,6 +61,13 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """Since when somebody is telling of it."""
 
 
+class _Own(NamedTuple):
+    """An incident in this process's memory, and the state of the record that it goes on from."""
+
+    incident: Incident
+    version: Version | None
+
+
 def advance(incident: Incident, condition: Condition, now: datetime) -> Incident | None:
     """Return the incident, claimed for telling; None where there is nothing to tell or somebody does."""
     if condition.is_bad and not incident.is_open:
@@ -76,7 +91,7 @@ class Alerts:
         """
         self._records, self._engine_patience_s = records, engine_patience_s
         self._targets = {number: _open_target(number, url) for number, url in enumerate(urls, 1)}
-        self._own: dict[Kind, Incident] = {}
+        self._own: dict[Kind, _Own] = {}
         self._seen: dict[Kind, Version | None] = {}
         self._trouble_since: float | None = None
 
@@ -126,12 +141,16 @@ class Alerts:
             number for number, is_sent in zip(left, sent, strict=True) if is_sent
         )
         told = msgspec.structs.replace(following, reached=reached, is_told=all(sent), claimed_at=None)
-        self._seen[condition.kind] = await self._write(condition.kind, told, version)
+        await self._write(condition.kind, told, version)
 
     async def _read(self, kind: Kind) -> tuple[Incident, Version | None]:
+        own = self._own.get(kind)
         if self._is_own(kind):
-            return self._own.get(kind, Incident()), None
+            return own or _Own(Incident(), None)
         record = await self._records.get(f"incident-{kind}")
+        if own and own.version == (record.version if record else None):
+            return own.incident, await self._write(kind, own.incident, own.version)
+        self._own.pop(kind, None)  # another worker could write, and speaks for all
         if record is None:
             return Incident(), None
         with contextlib.suppress(msgspec.ValidationError):
@@ -139,9 +158,22 @@ class Alerts:
         return Incident(), record.version  # another version's
 
     async def _write(self, kind: Kind, incident: Incident, version: Version | None) -> Version | None:
-        if self._is_own(kind):
-            self._own[kind] = incident
-            return None
+        if not self._is_own(kind):
+            try:
+                written = await self._write_record(kind, incident, version)
+            except EngineConflictError:
+                raise
+            except (EngineFullError, EngineRejectedError) as error:
+                if kind not in self._own:
+                    _log.warning("the incident %s is followed by this worker alone: %s", kind, error)
+            else:
+                self._own.pop(kind, None)
+                self._seen[kind] = written
+                return written
+        self._own[kind] = _Own(incident, version)
+        return version
+
+    async def _write_record(self, kind: Kind, incident: Incident, version: Version | None) -> Version:
         if version is None:
             return await self._records.create(f"incident-{kind}", "incident", incident)
         return await self._records.replace(f"incident-{kind}", "incident", incident, version)

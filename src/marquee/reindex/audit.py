@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from marquee.engine.records import Records, Version
+from marquee.engine.records import Records, Version, decode_known
 from marquee.errors import EngineError
 
 KIND = "audit"
@@ -27,8 +27,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     """When it began (UTC)."""
-    action: Action
-    """What was done."""
+    action: str
+    """An `Action`, or one of another release of Marquee."""
     by: str
     """Name of the token, or user and machine at the command line, or "schedule"."""
     generation: str | None = None
@@ -81,4 +81,4 @@ async def _end(records: Records, entry_id: str, ended: Entry, version: Version |
 
 async def list_entries(records: Records, limit: int) -> list[Entry]:
     """Return the newest entries, newest first."""
-    return [msgspec.convert(each.body, Entry) for each in await records.list_newest(KIND, limit)]
+    return decode_known(await records.list_newest(KIND, limit), Entry)

@@ -9,7 +9,7 @@ import msgspec
 
 from marquee.reindex.status import Status, format_span
 
-Kind = Literal["stale", "failed-run", "engine"]
+Kind = Literal["stale", "failed-run", "engine", "full-disk"]
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +28,7 @@ def assess(status: Status) -> list[Condition]:
     conditions = [_assess_engine(status)]
     if status.engine.status == "unreachable":
         return conditions
+    conditions.append(_assess_disk(status))
     if status.generation is not None:
         conditions.append(_assess_age(status))
     if status.last_result is not None:
@@ -47,12 +48,30 @@ def _assess_engine(status: Status) -> Condition:
     return Condition(kind="engine", is_bad=True, title=title, detail=detail, advice=advice)
 
 
+def _assess_disk(status: Status) -> Condition:
+    if status.engine.writable:
+        title, detail = "Elasticsearch takes writes again", "Jobs are run and written down as before."
+        return Condition(kind="full-disk", is_bad=False, title=title, detail=detail)
+    return Condition(
+        kind="full-disk",
+        is_bad=True,
+        title="Elasticsearch takes no writes, its disk is probably full",
+        detail="Searches go on. Nothing can be indexed, and what happens to jobs, workers and the schedule "
+        "cannot be written down: until a person makes room, reindexes fail or wait unseen.",
+        advice="Make room on its disk (`GET _cat/allocation?v` shows how full each is; generations can still "
+        "be deleted and rolled back); Elasticsearch then takes writes again by itself. If there is room, "
+        "somebody has set a block: `GET _cluster/state/blocks` shows it.",
+    )
+
+
 def _assess_age(status: Status) -> Condition:
     if status.fresh:
         age_s = status.data_age_s
         detail = f"They are {format_span(age_s)} old." if age_s is not None else "What is live does not age."
         return Condition(kind="stale", is_bad=False, title="data are fresh again", detail=detail)
-    if status.workers == 0:
+    if not status.engine.writable:
+        advice = "Elasticsearch takes no writes: make room on its disk."
+    elif status.workers == 0:
         advice = "No worker is alive: start `marquee worker`, or look why it ended."
     elif status.pinned:
         advice = f"{status.pinned} is pinned, so nothing newer goes live: `marquee unpin`."
@@ -106,7 +125,7 @@ def write_digest(condition: Condition, status: Status, was: str, since: datetime
 
 def _collect_figures(status: Status, now: datetime) -> list[tuple[str, str]]:
     figures = [
-        ("engine", f"{status.engine.status} {status.engine.version or ''}".strip()),
+        ("engine", _describe_engine(status)),
         ("generation", (status.generation or "none is known") + (" (pinned)" if status.pinned else "")),
     ]
     if status.counts:
@@ -127,6 +146,11 @@ def _collect_figures(status: Status, now: datetime) -> list[tuple[str, str]]:
     if status.workers is not None:
         figures.append(("workers", str(status.workers)))
     return figures
+
+
+def _describe_engine(status: Status) -> str:
+    named = f"{status.engine.status} {status.engine.version or ''}".strip()
+    return named if status.engine.writable else f"{named}, takes no writes"
 
 
 def _format_time(at: datetime, now: datetime) -> str:

@@ -64,6 +64,24 @@ class GateReport(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(each for each in self.checks if not each.passed)
 
 
+def read_pass(meta: BuildMeta) -> GateReport | None:
+    """Return the report that lets a build be live; None where there is none, or one of another version."""
+    try:
+        report = msgspec.convert(meta.gate, GateReport)
+    except msgspec.ValidationError:
+        return None
+    return report if report.passed or report.forced else None
+
+
+def is_judgeable(meta: BuildMeta) -> bool:
+    """Say whether this release can judge a build: another one may report other things of its source."""
+    try:
+        msgspec.convert(meta.quality, Quality)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def is_comparable(meta: BuildMeta, live: Generation | None) -> bool:
     """Say whether a build is to resemble the live generation: same kind of source, same people and titles."""
     if live is None or live.meta is None:
@@ -86,12 +104,16 @@ def check_build(settings: Settings, meta: BuildMeta, live: Generation | None) ->
     return tuple(checks)
 
 
-def explain_refusal(report: GateReport) -> str:
-    """Return one line for people: each failed check with its figures, and what they can do."""
+def explain_refusal(report: GateReport, *, lacks_reason: bool = False) -> str:
+    """Return one line for people: each failed check with its figures, and what they can do.
+
+    `lacks_reason`: it was to be passed by force, and nobody said why.
+    """
     failed = "; ".join(f"{each.name}: {each.detail}" for each in report.failed)
+    hint = "force passes the gate with a reason only: " if lacks_reason else ""
     return (
         f"the new generation is not good enough: {failed}. What is live stays; the new one is kept for "
-        "inspection (`marquee generations`). If the source is meant to be like that: "
+        f"inspection (`marquee generations`). If the source is meant to be like that: {hint}"
         "`marquee reindex --force --reason TEXT`"
     )
 

@@ -6,6 +6,9 @@ import getpass
 import os
 import socket
 
+SCHEDULE = "schedule"
+"""Who asks for scheduled jobs; no token bears this name, so that their keys are its own."""
+
 
 def name_process() -> str:
     """Return "host:pid"."""

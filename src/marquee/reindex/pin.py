@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from marquee.engine import generations, switch
-from marquee.engine.records import Records
+from marquee.engine.records import Records, decode
 from marquee.errors import ConflictError, NotFoundError
 from marquee.reindex import audit
 
@@ -28,9 +28,13 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_pin(records: Records) -> Pin | None:
-    """Return the pin, None where there is none."""
+    """Return the pin, None where there is none.
+
+    Raises:
+        OtherReleaseError: another release wrote it, in terms that this one does not know.
+    """
     record = await records.get(RECORD_ID)
-    pin = msgspec.convert(record.body, Pin) if record else None
+    pin = decode(record.body, Pin, "the pin") if record else None
     return pin if pin and pin.generation else None
 
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -22,20 +21,17 @@ from marquee.engine.cluster import Cluster
 from marquee.engine.generations import BuildMeta, Generation
 from marquee.engine.pacing import Pace
 from marquee.engine.records import Records
-from marquee.errors import ConflictError, EngineError, GateRefusedError, MarqueeError
+from marquee.errors import GateRefusedError, MarqueeError
 from marquee.progress import Progress
-from marquee.reindex import audit, retention
-from marquee.reindex.activation import mark
+from marquee.reindex import retention
 from marquee.reindex.build import assemble_rows, load_documents
-from marquee.reindex.canaries import try_canaries
 from marquee.reindex.difference import compare
-from marquee.reindex.gate import GateReport, check_build, explain_refusal, is_comparable, read_facts
+from marquee.reindex.gate import is_judgeable, read_facts, read_pass
 from marquee.reindex.identity import name_process
 from marquee.reindex.job import JobRequest
-from marquee.reindex.outcome import Outcome, describe_known
-from marquee.reindex.pin import Pin, read_pin
-from marquee.reindex.provenance import describe_build, read_basis, write_quality
-from marquee.reindex.warming import warm
+from marquee.reindex.outcome import Outcome, describe_known, find_made
+from marquee.reindex.promotion import Promotion
+from marquee.reindex.provenance import describe_build, read_basis
 from marquee.reindex.workspace import Workspace, remove_abandoned
 from marquee.settings import Settings
 
@@ -83,6 +79,7 @@ class Rebuild:
         self._fence, self._request, self._by, self._job = fence, request, by, job
         self._progress, self._on_created = progress, on_created
         self._pace = Pace(self._cluster, records.prefix)
+        self._promotion = Promotion(settings, records, fence, request, by, job, progress, self._pace)
 
     async def run(self, source: Source) -> Outcome:
         """Build a generation, judge it, make it live; nothing is built where the live one is the same.
@@ -90,7 +87,6 @@ class Rebuild:
         Raises:
             SourceError: a file is missing or damaged.
             GateRefusedError: what was built is not good enough; it is kept for inspection.
-            ConflictError: another generation was made live by hand meanwhile; what was built is kept.
             LeaseLostError: another process took over; nothing was changed.
             EngineError: the engine failed; the new generation is deleted.
         """
@@ -102,9 +98,9 @@ class Rebuild:
         marker = await switch.read_switch(self._records)
         every = await generations.list_generations(self._cluster, self._records.prefix)
         live = generations.pick_live(every)
-        basis = await asyncio.to_thread(read_basis, self._settings, source)
-        must_build = self._request.force or self._request.dry_run
-        known = None if must_build else await self._find_known(every, live, basis, source, marker)
+        if (known := find_made(every, self._job)) is None:
+            basis = await asyncio.to_thread(read_basis, self._settings, source)
+            known = await self._find_known(every, live, basis, source, marker)
         if known is not None:
             return msgspec.structs.replace(known, took_s=round(time.monotonic() - started, 2))
         if self._settings.gate_facts_file:  # what is wrong with it is to be known before the build
@@ -136,25 +132,28 @@ class Rebuild:
         marker: str,
     ) -> Outcome | None:
         """Return the outcome where a generation holds this source already, None where one is to be built."""
+        if self._request.force or self._request.dry_run:
+            return None
         if live is not None and live.meta is not None and live.meta.basis == basis:
             await self._confirm(live, source)
             return describe_known(live, "nothing to do: the source is unchanged")
         for each in every:
             is_newer = live is None or each.built_at > live.built_at
             if is_newer and each.complete and each.meta and each.meta.basis == basis:
-                return await self._reuse(each, live, marker)
+                return await self._reuse(each, each.meta, live, marker)
         return None
 
-    async def _reuse(self, built: Generation, live: Generation | None, marker: str) -> Outcome | None:
+    async def _reuse(
+        self, built: Generation, meta: BuildMeta, live: Generation | None, marker: str
+    ) -> Outcome | None:
         """Return the outcome where an earlier reindex built this, None where it is to be built again."""
         # Built while another one was pinned, or by a process that died between gate and swap.
         if built.set_aside in ("", "held"):
-            if (held := await read_pin(self._records)) is not None:
-                return describe_known(built, f"built already; not made live: {held.generation} is pinned")
-            await self._swap(built.id, live, marker)
-            await mark(self._records, built, set_aside="", swapped_at=datetime.now(UTC))
-            note = "built and passed by an earlier reindex"
-            return msgspec.structs.replace(describe_known(built, note), swapped=True)
+            if read_pass(meta) is None and not is_judgeable(meta):
+                return None
+            self._on_created(built.id)
+            outcome = describe_known(built, "built by an earlier reindex")
+            return await self._promotion.promote(built.id, outcome, meta, live, marker)
         # Nobody asked: what was refused, or rolled back, is not to come again until the source has changed.
         if not self._request.scheduled:
             return None
@@ -172,8 +171,8 @@ class Rebuild:
         try:
             generation = await self._load(assembly, meta)
             outcome = msgspec.structs.replace(outcome, generation=generation)
-            return await self._judge_and_swap(generation, outcome, meta, live, marker)
-        except (GateRefusedError, ConflictError):
+            return await self._promotion.promote(generation, outcome, meta, live, marker)
+        except GateRefusedError:
             raise
         except BaseException:
             await asyncio.shield(self._discard())
@@ -203,87 +202,6 @@ class Rebuild:
             await retention.remove_orphans(self._settings, self._records, self._fence, self._by, self._job)
         except MarqueeError as error:
             _log.warning("what was begun is left to the next reindex: %s", error)
-
-    async def _judge_and_swap(
-        self, generation: str, outcome: Outcome, meta: BuildMeta, live: Generation | None, marker: str
-    ) -> Outcome:
-        report = await self._judge(generation, meta, live)
-        meta = msgspec.structs.replace(meta, gate=msgspec.to_builtins(report))
-        if not report.passed:
-            if not report.forced:
-                await self._write(generation, msgspec.structs.replace(meta, set_aside="refused"))
-                await self._clean_up(set())
-                raise GateRefusedError(explain_refusal(report))
-            reason = f"{self._request.reason or 'no reason given'}; {explain_refusal(report)}"
-            async with audit.record(
-                self._records, "forced gate", self._by, generation=generation, reason=reason, job=self._job
-            ):
-                pass
-        outcome = msgspec.structs.replace(outcome, gate=report)
-        if (held := await read_pin(self._records)) is not None:
-            outcome = await self._hold_back(generation, outcome, meta, held)
-            await self._clean_up(set())
-            return outcome
-        await self._write(generation, meta)
-        await warm(self._cluster, self._records.prefix, generation, self._pace)
-        try:
-            await self._swap(generation, live, marker)
-        except ConflictError as error:
-            if (held := await read_pin(self._records)) is not None:  # since it was looked for
-                return await self._hold_back(generation, outcome, meta, held)
-            await self._write(generation, msgspec.structs.replace(meta, set_aside="rolled back"))
-            raise ConflictError(
-                f"{generation} was built and not made live: {error}. It is kept: "
-                f"`marquee rollback {generation}` makes it live"
-            ) from error
-        await generations.update_meta(
-            self._cluster, self._records.prefix, generation, swapped_at=datetime.now(UTC)
-        )
-        await self._clean_up({live.id} if live else set())
-        return msgspec.structs.replace(outcome, swapped=True)
-
-    async def _hold_back(self, generation: str, outcome: Outcome, meta: BuildMeta, held: Pin) -> Outcome:
-        """Set a good generation aside for as long as another one is pinned."""
-        await self._write(generation, msgspec.structs.replace(meta, set_aside="held"))
-        note = f"not made live: {held.generation} is pinned by {held.by}"
-        return msgspec.structs.replace(outcome, note=note)
-
-    async def _judge(self, generation: str, meta: BuildMeta, live: Generation | None) -> GateReport:
-        measure = live if self._request.compare and is_comparable(meta, live) else None
-        checks = (
-            *check_build(self._settings, meta, measure),
-            *await try_canaries(
-                self._cluster, self._settings, measure, generation, self._progress, self._pace
-            ),
-        )
-        against = measure.id if measure else None
-        return GateReport.of(checks, against=against, forced=self._request.force)
-
-    async def _swap(self, generation: str, live: Generation | None, marker: str) -> None:
-        reason = self._request.reason or ("the schedule" if self._request.scheduled else "")
-        if live:
-            reason = f"{reason} (live before: {live.id})".strip()
-        async with audit.record(
-            self._records, "swap", self._by, generation=generation, reason=reason, job=self._job
-        ):
-            await switch.swap(self._records, generation, switch=marker, fence=self._fence)
-
-    async def _write(self, generation: str, meta: BuildMeta) -> None:
-        await generations.write_meta(self._cluster, self._records.prefix, generation, meta)
-        try:
-            await asyncio.to_thread(write_quality, self._settings, generation, meta)
-        except OSError as error:
-            # The generation holds the report as well; a full disk here makes no failure of it.
-            _log.warning("quality.json of %s cannot be written: %s", generation, error)
-
-    async def _clean_up(self, spared: set[str]) -> None:
-        """Delete what is not kept any more. The reindex has ended well: the next one may clean up as well."""
-        try:
-            await retention.remove_surplus(
-                self._settings, self._records, self._fence, self._by, self._job, spared
-            )
-        except (EngineError, ConflictError) as error:
-            _log.warning("old generations are left to the next reindex: %s", error)
 
     async def _confirm(self, live: Generation, source: Source) -> None:
         """Note that what is live still is what the source publishes: its data are as old as that."""

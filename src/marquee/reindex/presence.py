@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from marquee.engine.records import Records
+from marquee.engine.records import Records, decode_known
 
 KIND = "worker"
 WRITE_EVERY_S = 10.0
@@ -49,12 +49,12 @@ async def withdraw(records: Records, worker: str) -> None:
 
 async def list_workers(records: Records) -> list[Presence]:
     """Return the workers heard of within a day, the latest first."""
-    every = [msgspec.convert(each.body, Presence) for each in await records.list_newest(KIND, 1000)]
+    every = decode_known(await records.list_newest(KIND, 1000), Presence)
     return [each for each in every if datetime.now(UTC) - each.seen_at < FORGOTTEN_AFTER]
 
 
 async def forget_old(records: Records) -> None:
     """Delete the records of workers not heard of for a day."""
-    for record in await records.list_newest(KIND, 1000):
-        if datetime.now(UTC) - msgspec.convert(record.body, Presence).seen_at >= FORGOTTEN_AFTER:
-            await records.delete(record.id)
+    for each in decode_known(await records.list_newest(KIND, 1000), Presence):
+        if datetime.now(UTC) - each.seen_at >= FORGOTTEN_AFTER:
+            await withdraw(records, each.id)

@@ -19,19 +19,17 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from marquee.catalog.sources import Choice, open_choice
-from marquee.engine import generations
+from marquee.catalog.sources import open_choice
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
 from marquee.errors import (
-    ConflictError,
     EngineUnavailableError,
     GateRefusedError,
     LeaseLostError,
     MarqueeError,
-    SettingsError,
 )
 from marquee.redaction import REDACTION, secrets_of
+from marquee.reindex.choice import read_choice
 from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import Rebuild
@@ -109,7 +107,7 @@ class _Process:
             return self._end("cancelled")
         except LeaseLostError as error:
             return self._end("lost", str(error))
-        except (GateRefusedError, ConflictError) as error:
+        except GateRefusedError as error:
             return self._end("refused", str(error))
         except EngineUnavailableError as error:
             return self._end("away", str(error))
@@ -164,22 +162,6 @@ class _Process:
         with contextlib.suppress(BrokenPipeError):
             self._out.write(msgspec.json.encode(message, enc_hook=_encode_path) + b"\n")
             self._out.flush()
-
-
-async def read_choice(cluster: Cluster, prefix: str, request: JobRequest) -> Choice:
-    """Return which source a request means.
-
-    Raises:
-        SettingsError: the live generation's, and nothing is live.
-    """
-    if request.source == "folder":
-        return Choice(kind="folder", folder=Path(request.location))
-    if request.source != "live":
-        return Choice(kind=request.source)
-    live = await generations.find_live(cluster, prefix)
-    if live is None or live.meta is None:
-        raise SettingsError("nothing is live yet: name a source, `--sample`, `--imdb` or `--data DIR`")
-    return msgspec.convert({"kind": live.meta.source.kind, "folder": Path(live.meta.location)}, Choice)
 
 
 async def _work(order: Order, out: BinaryIO) -> None:

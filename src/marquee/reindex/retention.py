@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from marquee.engine import generations, switch
 from marquee.engine.generations import Generation
 from marquee.engine.records import Records
+from marquee.errors import ConflictError
 from marquee.reindex import audit
 from marquee.reindex.pin import read_pin
 from marquee.reindex.provenance import forget_folders, generation_folder
 from marquee.settings import Settings
+
+_log = logging.getLogger("marquee.reindex")
 
 
 def choose_orphans(every: Sequence[Generation]) -> list[Generation]:
@@ -50,42 +54,62 @@ def choose_surplus(every: Sequence[Generation], keep: int, spared: Collection[st
 
 
 async def remove_orphans(settings: Settings, records: Records, fence: str, by: str, job: str | None) -> None:
-    """Delete what crashed builds left; raises as `switch.delete`."""
-    marker = await switch.read_switch(records)
-    every = await generations.list_generations(records.cluster, records.prefix)
-    await _remove(settings, records, choose_orphans(every), marker, fence, by, job, "its build never ended")
+    """Delete what crashed builds left.
+
+    Raises:
+        LeaseLostError: the lease was taken over.
+        EngineError: the engine failed; what is left is for the next clean-up.
+    """
+
+    async def choose(every: Sequence[Generation]) -> list[Generation]:
+        return choose_orphans(every)
+
+    await _remove(settings, records, choose, fence, by, job, "its build never ended")
 
 
 async def remove_surplus(
     settings: Settings, records: Records, fence: str, by: str, job: str | None, spared: Collection[str] = ()
 ) -> None:
-    """Delete the generations beyond those that are kept; raises as `switch.delete`.
+    """Delete the generations beyond those that are kept; raises as `remove_orphans`.
 
     `spared` names the one that was live a moment ago: requests in flight may still read from it.
     """
-    marker = await switch.read_switch(records)
-    every = await generations.list_generations(records.cluster, records.prefix)
-    if pin := await read_pin(records):
-        spared = {*spared, pin.generation}
-    surplus = choose_surplus(every, settings.keep_generations, spared)
+
+    async def choose(every: Sequence[Generation]) -> list[Generation]:
+        pin = await read_pin(records)
+        return choose_surplus(every, settings.keep_generations, {*spared, pin.generation} if pin else spared)
+
     reason = f"beyond the {settings.keep_generations} generations that are kept"
-    await _remove(settings, records, surplus, marker, fence, by, job, reason)
-    await asyncio.to_thread(
-        forget_folders, settings, {each.id for each in every} - {each.id for each in surplus}
-    )
+    await _remove(settings, records, choose, fence, by, job, reason)
+    every = await generations.list_generations(records.cluster, records.prefix)
+    await asyncio.to_thread(forget_folders, settings, {each.id for each in every})
 
 
 async def _remove(
     settings: Settings,
     records: Records,
-    doomed: Sequence[Generation],
-    marker: str,
+    choose: Callable[[Sequence[Generation]], Awaitable[list[Generation]]],
     fence: str,
     by: str,
     job: str | None,
     reason: str,
 ) -> None:
-    for each in doomed:
-        async with audit.record(records, "delete", by, generation=each.id, reason=reason, job=job):
-            await switch.delete(records, [each], switch=marker, fence=fence)
-        await asyncio.to_thread(shutil.rmtree, generation_folder(settings, each.id), ignore_errors=True)
+    """Delete what `choose` says of all generations.
+
+    Where somebody pins or makes another one live meanwhile, everything is looked at and chosen anew, once;
+    after that it is left to the next clean-up: no reindex is to fail of it.
+    """
+    for is_again in (False, True):
+        marker = await switch.read_switch(records)
+        every = await generations.list_generations(records.cluster, records.prefix)
+        try:
+            for each in await choose(every):
+                async with audit.record(records, "delete", by, generation=each.id, reason=reason, job=job):
+                    await switch.delete(records, [each], switch=marker, fence=fence)
+                folder = generation_folder(settings, each.id)
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        except ConflictError as error:
+            if is_again:
+                _log.warning("what is not kept any more is left to the next clean-up: %s", error)
+        else:
+            return

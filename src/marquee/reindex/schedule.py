@@ -11,23 +11,25 @@ import contextlib
 import logging
 import random
 import re
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from marquee.engine.records import Records
-from marquee.errors import EngineConflictError, EngineError, LeaseHeldError, SettingsError
+from marquee.engine.records import Records, decode
+from marquee.errors import EngineConflictError, LeaseHeldError, MarqueeError, SettingsError
+from marquee.reindex.identity import SCHEDULE
 from marquee.reindex.job import JobRequest
 from marquee.reindex.jobs import Jobs
 from marquee.settings import Settings
 
 RECORD_ID = "schedule"
-REQUESTER = "schedule"
 OFF = "off"
 # A job under way takes minutes; the look is due until it is done.
 RETRY_EVERY_S = 15.0
+# By how much the clocks of workers may differ.
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _log = logging.getLogger("marquee.reindex")
@@ -64,6 +66,13 @@ def _name_weekdays(field: str) -> str:
         end = int(last) if last else (begin if first and not found[3] else 6)
         days |= {day % 7 for day in range(begin, end + 1, step)}
     return ",".join(_WEEKDAYS[day] for day in sorted(days))
+
+
+class Looks(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in the record."""
+
+    looked_at: datetime
+    """When a worker last asked for what was due, by its clock (UTC)."""
 
 
 class Schedule:
@@ -109,8 +118,10 @@ class Schedule:
             try:
                 if await self.ask(datetime.now(UTC)):
                     return
-            except EngineError as error:
+            except MarqueeError as error:
                 _log.warning("the scheduled look at the source has to wait: %s", error)
+            except Exception:
+                _log.exception("a bug in the schedule")
             await asyncio.sleep(RETRY_EVERY_S)
 
     async def ask(self, now: datetime) -> bool:
@@ -121,20 +132,24 @@ class Schedule:
         record = await self._records.get(RECORD_ID)
         if record is None:  # the first worker ever: nothing was missed
             with contextlib.suppress(EngineConflictError):
-                await self._records.create(RECORD_ID, "schedule", {"looked_at": now}, now)
+                await self._records.create(RECORD_ID, "schedule", Looks(looked_at=now), now)
             return True
-        looked_at = datetime.fromisoformat(record.body["looked_at"])
-        due = self._find_due(looked_at, now)
-        if due is None:
-            return True
-        request = JobRequest(scheduled=True)
-        try:
-            await self._jobs.request(request, REQUESTER, key=f"{due:%Y-%m-%dT%H:%M}")
-        except LeaseHeldError:
-            return False
-        body: dict[str, Any] = {"looked_at": now}
+        looked_at = decode(record.body, Looks, "the record of the schedule").looked_at
+        if looked_at > now + CLOCKS_DIFFER:
+            # Left as it is, nobody would look until then.
+            _log.warning("a worker's clock is wrong: by it, the source was looked at at %s", looked_at)
+        else:
+            due = self._find_due(looked_at, now)
+            if due is None:
+                return True
+            try:
+                await self._jobs.request(JobRequest(scheduled=True), SCHEDULE, key=f"{due:%Y-%m-%dT%H:%M}")
+            except LeaseHeldError:
+                return False
         with contextlib.suppress(EngineConflictError):  # another worker was quicker, with the same job
-            await self._records.replace(RECORD_ID, "schedule", body, record.version, now)
+            await self._records.replace(
+                RECORD_ID, "schedule", Looks(looked_at=now), record.version, now, stored=record.body
+            )
         return True
 
     def _find_due(self, looked_at: datetime, now: datetime) -> datetime | None:

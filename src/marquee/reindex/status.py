@@ -15,8 +15,8 @@ import msgspec
 from marquee.engine import generations
 from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
 from marquee.engine.generations import BuildMeta, Generation, SourceMeta
-from marquee.engine.records import Records
-from marquee.errors import EngineError
+from marquee.engine.records import Records, index_name
+from marquee.errors import EngineError, OtherReleaseError
 from marquee.reindex.job import Job, State
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pin import read_pin
@@ -40,6 +40,8 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Of Elasticsearch; null while it is away."""
     status: str
     """green, yellow, red, or unreachable."""
+    writable: bool = True
+    """Whether records can be written; on a full disk they cannot."""
 
 
 class FileSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,11 +151,13 @@ async def read_status(cluster: Cluster, prefix: str) -> Status:
         _log.warning("%s", error)
         return _describe(None, EngineStatus(version=None, status="unreachable"))
     records = Records(cluster, prefix)
-    jobs, workers, pin = await asyncio.gather(
+    jobs, workers, pin, writable = await asyncio.gather(
         _read_if_possible(Jobs(records).list_newest(READ_JOBS)),
         _read_if_possible(list_workers(records)),
         _read_if_possible(read_pin(records)),
+        _read_if_possible(_takes_records(cluster, prefix)),
     )
+    engine = msgspec.structs.replace(engine, writable=writable is not False)
     return msgspec.structs.replace(
         _describe(live, engine),
         pinned=pin.generation if pin else None,
@@ -162,11 +166,22 @@ async def read_status(cluster: Cluster, prefix: str) -> Status:
     )
 
 
+async def _takes_records(cluster: Cluster, prefix: str) -> bool:
+    """Return whether neither the engine nor a person has blocked the index of the records for writing."""
+    index = index_name(prefix)
+    params = {"filter_path": f"blocks.global,blocks.indices.{index}"}
+    answer = await cluster.request("GET", "/_cluster/state/blocks", params=params, timeout_s=SEARCH_TIMEOUT_S)
+    found = answer.get("blocks", {})
+    blocks = [*found.get("global", {}).values(), *found.get("indices", {}).get(index, {}).values()]
+    # What passes by itself, such as an election of the master, is said to be retryable.
+    return not any("write" in each["levels"] and not each["retryable"] for each in blocks)
+
+
 async def _read_if_possible(reading: Awaitable[T]) -> T | None:
-    """Return what is read; None for what is away, or written by another version."""
+    """Return what is read; None for what is away, or written by another release."""
     try:
         return await reading
-    except (EngineError, msgspec.ValidationError) as error:
+    except (EngineError, OtherReleaseError) as error:
         _log.warning("the status lacks some of its figures: %s", error)
         return None
 
@@ -206,7 +221,7 @@ def _describe(live: Generation | None, engine: EngineStatus) -> Status:
         data_age_s=age_s,
         fresh=fresh,
         counts=meta.shown_counts if meta else {},
-        degraded=engine.status in ("red", "unreachable") or not fresh,
+        degraded=engine.status in ("red", "unreachable") or not engine.writable or not fresh,
         engine=engine,
         attribution=meta.attribution if meta else "",
         quality=_summarise(meta.quality) if meta else {},

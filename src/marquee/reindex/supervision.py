@@ -9,41 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import sys
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
 
+from marquee.engine import generations
 from marquee.engine.cluster import Endpoint
 from marquee.engine.lease import Lease
-from marquee.errors import EngineError, LeaseLostError, MarqueeError
+from marquee.errors import EngineError, LeaseLostError, MarqueeError, ReindexFailedError
 from marquee.reindex import retention
+from marquee.reindex.child import Child
 from marquee.reindex.job import Amount, Job, State, end
 from marquee.reindex.jobs import Jobs
-from marquee.reindex.process import Message, Order, Result, Sign, encode_order
+from marquee.reindex.outcome import Outcome, find_made
+from marquee.reindex.process import Order, Result, Sign
 from marquee.settings import Settings
 
 WRITE_EVERY_S = 1.0
-# Where the system has no class of idle processes.
-NICENESS = 19
-# The process says how far it is twice a second, from its event loop; none of its steps blocks that for long.
-HUNG_AFTER_S = 120.0
-# Ended by SIGTERM it cleans up for up to 15 s by itself.
-KILLED_AFTER_S = 20.0
 # A job whose workers die again and again is the cause rather than the victim.
 MAX_ATTEMPTS = 3
 # A node that restarts is back within half a minute, a cluster that lost one within a few.
 AWAY_FOR_S = 300.0
-# Results hold at most a few hundred kilobytes: gate, difference, figures.
-_MAX_MESSAGE_BYTES = 16 << 20
+TELL_EVERY_S = 60.0
+# Two small requests.
+BEGIN_WITHIN_S = 3.0
 
 T = TypeVar("T")
 
-_decoder = msgspec.json.Decoder(Message)
-
+_log = logging.getLogger("marquee.reindex")
 
 Follower = Callable[[Job], None]
 """Who watches a job: called with its state whenever that has changed."""
@@ -63,28 +58,32 @@ class Supervision:
     ) -> None:
         self._settings, self._endpoint, self._jobs = settings, endpoint, jobs
         self._lease, self._worker, self._follow = held, worker, follow
-        self._heard = 0.0
+        self._ended: Job | None = None
 
     async def run(self, job: Job, *, hand_back: bool) -> Job:
         """Run a job to its end, and give the lease up; return the job as it ended.
 
         Cancelled itself, it ends the rebuild and then, with `hand_back`, leaves the job to the next worker;
-        without, the job ends as cancelled.
+        without, the job ends as cancelled. One whose generation is live by then has succeeded.
 
         Raises:
             LeaseLostError: another process took over; it does what is left to do.
-            EngineError: the engine was away for so long that the end could not be written down. The lease
-                runs out then, and the next worker finds the job.
+            ReindexFailedError: how it ended could not be written down. The lease runs out then, and the next
+                worker finds the job. With `hand_back` that is only so where the engine does not answer: while
+                it answers and refuses (its disk is full, say), no other worker could do better.
         """
-        self._job = job
+        self._job, self._is_patient = job, hand_back
         keeping = asyncio.create_task(self._lease.keep())
         try:
-            self._job = await self._jobs.begin(job, self._worker)
+            await self._begin_or_stop()
+            if self._job.has_ended:  # cancelled before it began
+                await self._persist(self._lease.release)
+                return self._job
             self._follow(self._job)
             result = await self._run_process(keeping)
             while result.state == "away" and self._job.attempt < MAX_ATTEMPTS:
                 await self._persist(self._clean_up)
-                self._job = await self._persist(lambda: self._jobs.begin(self._job, self._worker))
+                await self._begin()
                 result = await self._run_process(keeping)
             return await self._finish(result)
         except asyncio.CancelledError:
@@ -94,50 +93,31 @@ class Supervision:
             keeping.cancel()
             await asyncio.wait([keeping])
 
+    async def _begin_or_stop(self) -> None:
+        """Make the job this worker's; an interruption waits a moment: whose it is decides how it ends."""
+        beginning = asyncio.ensure_future(self._begin())
+        try:
+            await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await asyncio.wait([beginning], timeout=BEGIN_WITHIN_S)
+            beginning.cancel()
+            raise
+
+    async def _begin(self) -> None:
+        """Make the job this worker's, or learn that it has ended meanwhile."""
+        before = self._job
+        try:
+            self._job = await self._persist(lambda: self._jobs.begin(before, self._worker))
+        except LeaseLostError:
+            now = await self._persist(lambda: self._jobs.get(before.id))
+            # Ours by an earlier try, whose answer was lost.
+            is_ours = (now.state, now.worker, now.attempt) == ("running", self._worker, before.attempt + 1)
+            if not is_ours and not now.has_ended:
+                raise
+            self._job = now
+
     async def _run_process(self, keeping: asyncio.Task[None]) -> Result:
         """Run the rebuild's process; return how it ended, whatever that was."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "marquee.reindex.process",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_MAX_MESSAGE_BYTES,
-            env=self._make_environ(),
-        )
-        _yield_to_others(process.pid)
-        reading = asyncio.create_task(self._read(process))
-        writing = asyncio.create_task(self._write_and_watch(process))
-        try:
-            await self._give_order(process)
-            await asyncio.wait({reading, writing, keeping}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (keeping, writing):  # what they raise is that the lease is lost
-                if task.done():
-                    process.kill()
-                    task.result()
-            return await reading
-        except asyncio.CancelledError:
-            await self._terminate(process)
-            raise
-        finally:
-            reading.cancel()
-            writing.cancel()
-            await asyncio.wait({reading, writing})
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-    def _make_environ(self) -> dict[str, str]:
-        """Where nobody waits for the rebuild, its joins leave a core to those who search.
-
-        Two idle threads on two cores still triple the 99th percentile of searches, one changes nothing.
-        """
-        if self._job.request.attended:
-            return dict(os.environ)
-        threads = max(1, (os.cpu_count() or 2) - 1)
-        return {"POLARS_MAX_THREADS": str(threads), **os.environ}
-
-    async def _give_order(self, process: asyncio.subprocess.Process) -> None:
         order = Order(
             settings=self._settings,
             endpoint=self._endpoint,
@@ -146,56 +126,40 @@ class Supervision:
             by=self._job.requested_by,
             request=self._job.request,
         )
-        assert process.stdin is not None  # noqa: S101  # asked for above
-        process.stdin.write(encode_order(order))
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await process.stdin.drain()
+        child = await Child.start(order)
+        reading = asyncio.create_task(child.read(self._hear))
+        writing = asyncio.create_task(self._write_and_watch(child))
+        try:
+            await asyncio.wait({reading, writing, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (keeping, writing):  # what they raise is that the lease is lost
+                if task.done():
+                    task.result()
+            return await reading
+        except asyncio.CancelledError:
+            await child.end()
+            raise
+        finally:
+            reading.cancel()
+            writing.cancel()
+            await asyncio.wait({reading, writing})
+            await child.close()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> Result:
-        """Read the process's messages to its end."""
-        assert process.stdout is not None  # noqa: S101  # asked for above
-        self._heard = asyncio.get_running_loop().time()
-        result: Result | None = None
-        async for line in process.stdout:
-            self._heard = asyncio.get_running_loop().time()
-            message: Any = _decoder.decode(line)
-            if isinstance(message, Result):
-                result = message
-            elif isinstance(message, Sign):
-                self._job = _describe(self._job, message)
-                self._follow(self._job)
-        code = await process.wait()
-        if result is None:
-            return Result(state="failed", reason=f"the process of the reindex died: {_name_exit(code)}")
-        return result
+    def _hear(self, sign: Sign) -> None:
+        self._job = _describe(self._job, sign)
+        self._follow(self._job)
 
-    async def _write_and_watch(self, process: asyncio.subprocess.Process) -> None:
+    async def _write_and_watch(self, child: Child) -> None:
         """Write the job down every second; end the process when somebody cancels it, or when it hangs."""
-        terminated_at: float | None = None
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            now = asyncio.get_running_loop().time()
             with contextlib.suppress(EngineError):  # away for a while: the next second tells more
                 written = await self._jobs.write(self._job)
                 self._job = msgspec.structs.replace(
                     self._job, cancel_requested_by=written.cancel_requested_by
                 )
-            if self._job.cancel_requested_by and terminated_at is None:
-                terminated_at = now
-                with contextlib.suppress(ProcessLookupError):
-                    process.terminate()
-            is_stubborn = terminated_at is not None and now - terminated_at > KILLED_AFTER_S
-            if is_stubborn or now - self._heard > HUNG_AFTER_S:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-
-    async def _terminate(self, process: asyncio.subprocess.Process) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            await asyncio.wait_for(asyncio.shield(process.wait()), KILLED_AFTER_S)
-        except TimeoutError:
-            process.kill()
+            if self._job.cancel_requested_by:
+                child.tell_to_end()
+            child.look_after()
 
     async def _finish(self, result: Result) -> Job:
         """Write down how the job ended, and give the lease up."""
@@ -210,17 +174,31 @@ class Supervision:
                 reason = f"{reason} (what was begun is left to the next reindex: {error})"
         if self._job.cancel_requested_by and state in ("cancelled", "failed"):
             state, reason = "cancelled", f"cancelled by {self._job.cancel_requested_by}"
-        ended = end(self._job, state, reason)
-        figures: dict[str, Any] = {"stages": msgspec.to_builtins(result.figures)}
-        if (outcome := result.outcome) is not None:
-            told = msgspec.to_builtins(outcome)
-            figures |= {key: told[key] for key in told if key not in ("generation", "note")}
-            ended = msgspec.structs.replace(ended, generation=outcome.generation or None)
-        ended = msgspec.structs.replace(ended, figures=figures)
-        self._job = await self._persist(lambda: self._jobs.write(ended))
-        await self._persist(self._lease.release)
+        if result.figures:
+            self._job = msgspec.structs.replace(self._job, figures={"stages": _to_json(result.figures)})
+        self._ended = _conclude(self._job, state, reason, result.outcome)
+        try:
+            if state in ("cancelled", "failed"):
+                self._ended = await self._persist(self._find_success) or self._ended
+            await self._persist(self._write_end)
+        except EngineError as error:
+            told = f"{state}, {reason}" if reason else state
+            raise ReindexFailedError(
+                f"how job {self._job.id} ended ({told}) could not be recorded: {error}"
+            ) from error
         self._follow(self._job)
         return self._job
+
+    async def _find_success(self) -> Job | None:
+        """Return the job as it ended if its generation is live, although its process could not say so."""
+        every = await generations.list_generations(self._jobs.records.cluster, self._jobs.records.prefix)
+        made = find_made(every, self._job.id)
+        return _conclude(self._job, "succeeded", made.note, made) if made else None
+
+    async def _write_end(self) -> None:
+        assert self._ended is not None  # noqa: S101  # who calls has just set it
+        self._job = await self._jobs.write(self._ended)
+        await self._lease.release()
 
     async def _clean_up(self) -> None:
         """Delete what the rebuild began."""
@@ -229,43 +207,61 @@ class Supervision:
         )
 
     async def _persist(self, do: Callable[[], Awaitable[T]]) -> T:
-        """Do it, and again while the engine is away: meanwhile nobody can take the lease over."""
+        """Do it, and again while the engine is away or refuses: meanwhile nobody can take the lease over."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + AWAY_FOR_S
+        began = told_at = loop.time()
         while True:
             try:
                 return await do()
-            except EngineError:
-                if loop.time() > until:
+            except EngineError as error:
+                waited_s = loop.time() - began
+                if waited_s > AWAY_FOR_S and not (self._is_patient and await self._answers()):
                     raise
+                if loop.time() - told_at >= TELL_EVERY_S:
+                    told_at = loop.time()
+                    _log.warning(
+                        "job %s waits for the engine, %.0f s by now: %s", self._job.id, waited_s, error
+                    )
             await asyncio.sleep(WRITE_EVERY_S)
+
+    async def _answers(self) -> bool:
+        """Tell whether the engine is there, whatever it refuses."""
+        try:
+            await self._jobs.records.cluster.health()
+        except EngineError:
+            return False
+        return True
 
     async def _stop_early(self, hand_back: bool) -> None:
         """End as whoever runs this process wants to end: the job is another's, or cancelled."""
         with contextlib.suppress(MarqueeError):
             with contextlib.suppress(EngineError):
                 await self._clean_up()
-            if hand_back and not self._job.cancel_requested_by:
+            if self._ended is None and (made := await self._find_success()) is not None:
+                _log.warning("job %s was interrupted too late: %s", made.id, made.reason)
+                self._ended = made
+            by = self._job.cancel_requested_by
+            if self._ended is None and (by or not hand_back):
+                by = by or self._job.requested_by
+                self._ended = end(self._job, "cancelled", f"cancelled by {by}")
+            with contextlib.suppress(LeaseLostError):  # not begun yet: the lease alone is to be given up
+                if self._ended is not None:
+                    await self._write_end()
+                    return
                 await self._jobs.hand_back(self._job)
-                await self._lease.hand_back()
-            else:
-                by = self._job.cancel_requested_by or self._job.requested_by
-                await self._jobs.write(end(self._job, "cancelled", f"cancelled by {by}"))
-                await self._lease.release()
+            await self._lease.hand_back()
 
 
-def _yield_to_others(pid: int) -> None:
-    """Have a process give way to whoever answers searches: parsing and joining take whole cores for minutes.
-
-    An idle process gets what is left over, and is put aside the moment somebody else wakes up; a merely nice
-    one is let run on for some milliseconds, of which a search notices every one (p99 of searches with one
-    such process on two cores 2.5 times that without, with an idle one the same).
-    """
-    with contextlib.suppress(OSError):  # gone already
-        if hasattr(os, "SCHED_IDLE"):
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-        else:
-            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+def _conclude(job: Job, state: State, reason: str, outcome: Outcome | None) -> Job:
+    """Return a job as it ended, with what came of it."""
+    ended = end(job, state, reason)
+    if outcome is None:
+        return ended
+    told = _to_json(outcome)
+    figures = {key: told[key] for key in told if key not in ("generation", "note")}
+    return msgspec.structs.replace(
+        ended, generation=outcome.generation or None, figures=job.figures | figures
+    )
 
 
 def _describe(job: Job, sign: Sign) -> Job:
@@ -278,13 +274,11 @@ def _describe(job: Job, sign: Sign) -> Job:
         rate_rows_s=reading.rate_s if is_rows else None,
         eta_s=reading.eta_s,
         generation=sign.generation,
-        figures={"stages": msgspec.to_builtins(sign.ended)},
+        figures={"stages": _to_json(sign.ended)},
         progress=Amount(done=reading.done, total=reading.total, unit=reading.unit),
     )
 
 
-def _name_exit(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    hint = ", perhaps because memory ran out" if -code == signal.SIGKILL else ""
-    return f"signal {signal.Signals(-code).name}{hint}"
+def _to_json(value: Any) -> Any:
+    """Return a value as it comes back from a record: by that a job is known that was written already."""
+    return msgspec.json.decode(msgspec.json.encode(value))

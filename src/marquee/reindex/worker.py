@@ -12,18 +12,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from marquee import __version__
 from marquee.engine import generations, lease
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.lease import Lease, LeaseState, Watch
 from marquee.engine.records import Records
-from marquee.errors import LeaseHeldError, LeaseLostError, MarqueeError
+from marquee.errors import LeaseHeldError, LeaseLostError, MarqueeError, SettingsError
 from marquee.reindex import presence, retention
 from marquee.reindex.alerts import Alerts
+from marquee.reindex.choice import read_choice
 from marquee.reindex.identity import name_process
 from marquee.reindex.job import Job
-from marquee.reindex.jobs import Jobs
+from marquee.reindex.jobs import Jobs, say_died
 from marquee.reindex.pin import read_pin
 from marquee.reindex.schedule import Schedule
 from marquee.reindex.status import read_status
@@ -36,6 +38,8 @@ KEEP_HOUSE_EVERY_S = 60.0
 FORGET_EVERY_S = 3600.0
 # A request takes seconds at most, but a page of somebody's credits may be followed by the next after a while.
 READER_GRACE_S = 600.0
+# How long a job waits for a worker that has its folder.
+ELSEWHERE_S = 30.0
 
 _log = logging.getLogger("marquee.reindex")
 
@@ -55,6 +59,7 @@ class Worker:
         self._watch = Watch()
         self._started_at = datetime.now(UTC)
         self._job: Job | None = None
+        self._passed_on: tuple[str, float] | None = None
         self._live: tuple[str, float] | None = None
 
     @property
@@ -98,9 +103,38 @@ class Worker:
         is_expired = self._watch.is_expired(state)
         if (state.holder and not is_expired) or not (state.job or is_expired):
             return
+        if state.job and not await self._may_run():
+            return
         with contextlib.suppress(LeaseHeldError):  # another worker was quicker
             held = await self._take(state)
             await self._work(held)
+
+    async def _may_run(self) -> bool:
+        """Return whether the job that has the place of the one under way may be taken by this worker, now.
+
+        Raises:
+            OtherReleaseError: it is for the workers of another release.
+        """
+        job = await self._jobs.find_active()
+        if job is None or job.has_ended or _why_not(job):
+            return True
+        await self._jobs.check_terms(job)
+        if await self._find_missing(job) is None:
+            return True
+        # A worker that has the folder takes it at once. Where none does, it must not be in the way for ever.
+        if self._passed_on is None or self._passed_on[0] != job.id:
+            self._passed_on = job.id, time.monotonic()
+        return time.monotonic() - self._passed_on[1] >= ELSEWHERE_S
+
+    async def _find_missing(self, job: Job) -> Path | None:
+        """Return the folder that a job is to read and that this machine does not have."""
+        try:
+            choice = await read_choice(self._cluster, self._records.prefix, job.request)
+        except SettingsError:  # nothing is live: the job says so
+            return None
+        if choice.kind != "folder" or choice.folder is None:
+            return None
+        return choice.folder if await asyncio.to_thread(_is_missing, choice.folder) else None
 
     async def _take(self, state: LeaseState) -> Lease:
         return await Lease.take(self._records, self.name, self._settings.lease_ttl_s, state.job, self._watch)
@@ -111,7 +145,10 @@ class Worker:
             if job.state == "running":
                 _log.warning("job %s: its worker %s is silent, this one takes over", job.id, job.worker)
             if (reason := _why_not(job)) is not None:
-                await self._jobs.bury(job, self.name, reason)
+                await self._jobs.bury(job, reason)
+            elif job.request.scheduled and (folder := await self._find_missing(job)) is not None:
+                # Nobody asked, and nothing is wrong: a team may have the folder on one of its machines only.
+                await self._jobs.bury(job, f"no look at the source: {folder} is not there", "cancelled")
             else:
                 await self._supervise(held, job)
                 return
@@ -158,19 +195,33 @@ def _why_not(job: Job) -> str | None:
     if job.cancel_requested_by:
         return f"cancelled by {job.cancel_requested_by}"
     if not job.is_resumable:
-        return f"the process that ran it ({job.worker or 'it had not begun'}) died"
+        return say_died(job)
     if job.attempt >= MAX_ATTEMPTS:
         return f"its workers died {job.attempt} times, the last one {job.worker}"
     return None
 
 
+def _is_missing(folder: Path) -> bool:
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # there, and not for this process: the job says so
+        return False
+    return False
+
+
 async def _repeat(chore: Callable[[], Awaitable[None]], every_s: float) -> None:
     """Do a chore again and again; an engine that is away, or a lost race, is for the next time."""
+    told = ""
     while True:
         try:
             await chore()
+            told = ""
         except MarqueeError as error:
-            _log.warning("%s", error)
+            if str(error) != told:  # what lasts is said once
+                _log.warning("%s", error)
+            told = str(error)
         except Exception:
             _log.exception("a bug in a worker's chore")
         await asyncio.sleep(every_s)

@@ -55,4 +55,4 @@ def show_error(message: str) -> None:
 
 def show_warning(message: str) -> None:
     """Print a warning as one line."""
-    ERR.print(Text.assemble(("warning: ", "bold yellow"), message), soft_wrap=True)
+    ERR.print(Text.assemble(("warning: ", "bold yellow"), " ".join(message.split())), soft_wrap=True)

@@ -35,6 +35,10 @@ class JobFollower:
         )
         self._progress.tell_whole(job.percent, job.eta_s)
 
+    def pause(self, why: str) -> None:
+        """Show why nothing is heard of the job, until the next call with its state."""
+        self._show(why, 0, None, "rows")
+
     def _show(self, stage: str, done: int, total: int | None, unit: str) -> None:
         if stage != self._stage:
             self._stage, self._done = stage, 0

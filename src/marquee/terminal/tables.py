@@ -118,7 +118,8 @@ def show_status(status: Status) -> None:
     table.add_column(style="dim")
     table.add_column()
     mark = "[red]✗[/]" if status.degraded else "[green]✓[/]"
-    table.add_row("engine", f"{mark} {status.engine.status} {status.engine.version or ''}")
+    blocked = "" if status.engine.writable else ", takes no writes: is its disk full?"
+    table.add_row("engine", f"{mark} {status.engine.status} {status.engine.version or ''}{blocked}")
     nothing = "none is live: run `marquee reindex --sample`" if status.engine.version else "unknown"
     table.add_row("generation", status.generation or nothing)
     if status.source:

@@ -133,12 +133,13 @@ function wordsOf(query) {
 
 /**
  * Suggest while somebody types into `field`, in the WAI-ARIA combobox pattern (list autocomplete, manual selection).
- * `load(text, signal)` resolves to suggestions, `draw(suggestion)` to the nodes of an option, and `choose` is told
+ * `load(text, signal)` resolves to suggestions (an nconst tells one from another), `draw(suggestion)` to the nodes of an option, and `choose` is told
  * the suggestion that was picked. Returns `reset`, which forgets what was asked and closes the list.
  */
 function combobox(field, list, { load, draw, choose }) {
   let suggestions = [];
   let active = -1;
+  let isDismissed = false; // closed by a key: no answer that is still on its way opens the list again
   let timer = 0;
   let asking = new AbortController();
 
@@ -159,12 +160,20 @@ function combobox(field, list, { load, draw, choose }) {
   }
 
   function fill(found) {
+    const kept = suggestions[active]?.nconst;
     suggestions = found;
     active = -1;
     list.replaceChildren(...found.map((suggestion, index) =>
       make("li", { id: `${list.id}-${index}`, role: "option", "aria-selected": false }, ...draw(suggestion))));
-    show(found.length > 0 && document.activeElement === field);
+    show(found.length > 0 && document.activeElement === field && !isDismissed);
+    // Whoever has chosen somebody keeps him, wherever he stands now.
+    activate(list.hidden ? -1 : found.findIndex(({ nconst }) => nconst === kept));
     announce(found.length ? `${plural(found.length, "suggestion")}, up and down to choose` : "No suggestions");
+  }
+
+  function dismiss() {
+    isDismissed = true;
+    show(false);
   }
 
   function reset() {
@@ -178,6 +187,7 @@ function combobox(field, list, { load, draw, choose }) {
   function suggest(delayMs = DEBOUNCE_MS) {
     const text = field.value;
     if (!text.trim()) return reset();
+    isDismissed = false;
     clearTimeout(timer);
     asking.abort();
     const { signal } = (asking = new AbortController());
@@ -193,19 +203,24 @@ function combobox(field, list, { load, draw, choose }) {
     choose(suggestion);
   }
 
+  function open() {
+    isDismissed = false;
+    show(suggestions.length > 0);
+  }
+
   function step(by) {
     if (!suggestions.length) return suggest(0);
-    if (list.hidden) show(true);
+    open();
     const last = suggestions.length - 1;
     if (active < 0) activate(by > 0 ? 0 : last);
     else activate(active + by > last ? 0 : active + by < 0 ? last : active + by);
   }
 
   const keys = {
-    ArrowDown: (event) => (event.altKey ? show(suggestions.length > 0) : step(1)),
-    ArrowUp: (event) => (event.altKey ? show(false) : step(-1)),
+    ArrowDown: (event) => (event.altKey ? open() : step(1)),
+    ArrowUp: (event) => (event.altKey ? dismiss() : step(-1)),
     Enter: () => (active < 0 ? "default" : pick(active)),
-    Escape: () => (list.hidden ? ((field.value = ""), reset()) : show(false)),
+    Escape: () => (list.hidden ? ((field.value = ""), reset()) : dismiss()),
   };
 
   field.addEventListener("input", () => suggest());
