@@ -50,7 +50,7 @@ class Access:
     @property
     def reading_security(self) -> list[dict[str, list[str]]]:
         """What reading takes, for the OpenAPI schema; the empty alternative is "nothing"."""
-        return [{"token": []}] if self._reading else [{}, {"token": []}]
+        return [{"token": ["read"]}] if self._reading else [{}, {"token": ["read"]}]
 
     def admit_readers(self) -> Middleware:
         """Return the middleware of what reads data."""

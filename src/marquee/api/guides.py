@@ -59,7 +59,7 @@ GUIDES = {
         "more is asked than can be answered in time",
     ),
     "engine-full": Guide(
-        "The search engine's disk is full: it answers searches, and takes no writes until somebody makes room.",
+        "The search engine's disk is full: it answers searches, and takes no writes until it has room.",
         "Tell whoever operates the service; reading is not affected.",
         "Elasticsearch takes no writes: blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage "
         "watermark, index has read-only-allow-delete block];",

@@ -9,7 +9,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 
 from marquee.api.operation import query_pairs
-from marquee.api.responses import ANY_PROBLEMS, BAD_REQUEST, UNAVAILABLE, data_of
+from marquee.api.responses import ANY_PROBLEMS, BAD_REQUEST, READER_PROBLEMS, UNAVAILABLE, data_of
 from marquee.engine.cluster import Cluster
 from marquee.reindex.status import JobSummary, Status, read_status
 from marquee.search.lookup import Lookup
@@ -64,7 +64,7 @@ async def ready(lookup: NamedDependency[Lookup]) -> Response[Readiness]:
     operation_id="status",
     summary="Live generation, data age, counts, health",
     tags=["health"],
-    responses=data_of(Status) | BAD_REQUEST | ANY_PROBLEMS,
+    responses=data_of(Status) | BAD_REQUEST | READER_PROBLEMS | ANY_PROBLEMS,
 )
 async def status(
     request: Request[Any, Any, Any], cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]

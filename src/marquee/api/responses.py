@@ -62,12 +62,16 @@ ANY_PROBLEMS = {
     **problems_of(500, "Something broke on our side."),
 }
 """What any request may be answered."""
-PROBLEMS = {
-    **problems_of(400, "A parameter is missing, unknown or out of range, or nothing searchable was typed."),
+READER_PROBLEMS = {
     **problems_of(
         401, "The token is unknown; or reading takes one here (`MARQUEE_PUBLIC` is off), and there is none."
     ),
     **problems_of(429, "This token or address asks too often; come again after `Retry-After` seconds."),
+}
+"""What whoever reads may be answered."""
+PROBLEMS = {
+    **problems_of(400, "A parameter is missing, unknown or out of range, or nothing searchable was typed."),
+    **READER_PROBLEMS,
     **UNAVAILABLE,
     **ANY_PROBLEMS,
 }

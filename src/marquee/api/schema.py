@@ -68,8 +68,21 @@ HEADERS = {
         3600,
         required=False,
     ),
-    "Server-Timing": _header("Milliseconds the answer took, by stage.", "total;dur=4.20"),
-    "ETag": _header("Names the answer: send it back as `If-None-Match`.", 'W/"v1-20261122t030512-1c291ca3"'),
+    "Server-Timing": _header(
+        "Milliseconds the answer took, by stage.",
+        "queue;dur=0.00, cache;dur=0.01, engine;dur=3.10, rerank;dur=0.80, encode;dur=0.05, total;dur=4.20",
+    ),
+    "ETag": _header(
+        "Names the answer: send it back as `If-None-Match`. Absent from one that is stale.",
+        'W/"v1-20261122t030512-1c291ca3"',
+        required=False,
+    ),
+    "Warning": _header(
+        "Says that the answer is stale: the engine is away.",
+        '110 marquee "the search engine is away: answered from the cache"',
+        required=False,
+    ),
+    "Age": _header("Of a stale answer: seconds since it was made.", 42, required=False),
     "Cache-Control": _header(
         "Whether and for how many seconds the answer may be kept.", "public, max-age=60"
     ),
@@ -77,7 +90,15 @@ HEADERS = {
     "WWW-Authenticate": _header("How to authenticate.", "Bearer"),
     "Location": _header("Where the job is to be watched.", "/v1/admin/jobs/20261124t102501-1f3a9c"),
 }
-_OF_DATA = ("Marquee-Generation", "Marquee-Data-Age", "Server-Timing", "ETag", "Cache-Control")
+_OF_DATA = (
+    "Marquee-Generation",
+    "Marquee-Data-Age",
+    "Server-Timing",
+    "ETag",
+    "Cache-Control",
+    "Warning",
+    "Age",
+)
 _OF_STATUS = {
     "401": ("WWW-Authenticate",),
     "429": ("Retry-After",),
@@ -86,7 +107,6 @@ _OF_STATUS = {
 
 DATA_TAGS = {"actors", "titles"}
 """What the questions of apps are tagged with: their answers are data of a generation."""
-_READING: list[Json] = [{}, {"token": ["read"]}]
 
 IF_NONE_MATCH: Json = {
     "name": "If-None-Match",
@@ -123,8 +143,6 @@ def build(app: Litestar) -> Json:
     examples = json.loads((files("marquee.api") / "examples.json").read_text())
     for operation in list_operations(document):
         is_data = not DATA_TAGS.isdisjoint(operation["tags"])
-        if is_data:
-            operation["security"] = _READING
         if is_data and "requestBody" not in operation:
             operation.setdefault("parameters", []).append(IF_NONE_MATCH.copy())
             operation["responses"]["304"] = NOT_MODIFIED.copy()
