@@ -329,7 +329,7 @@ def test_up_serves_what_is_live_while_another_job_waits(
     assert httpx.get(f"{url}/v1/actors/search?q=an+lee").json()["hits"][0]["name"] == "Ann Lee"
     assert json.loads(run(own_environ, "jobs", left["id"], "--json").stdout)["state"] == "succeeded"
     assert started[0].end() == 130
-    assert f"the source named is not indexed now: job {left['id']} is under way" in started[0].stderr
+    assert f"the source named is not indexed now: job {left['id']} is requested" in started[0].stderr
 
 
 def test_up_takes_the_place_of_a_job_whose_worker_died(
