@@ -274,7 +274,7 @@ def test_up_builds_serves_and_ends(own_environ: dict[str, str], folder: Path, st
 def imdb() -> Iterator[Server]:
     """A server of files that has none."""
     server = Server()
-    server.faults = {name: [say(404)] * 9 for name in server.files}
+    server.faults = {name: [say(404)] * 1000 for name in server.files}
     yield server
     server.close()
 
@@ -317,10 +317,25 @@ def test_up_with_a_folder_that_is_not_there_is_an_error_whatever_is_live(
     assert "is not a folder" in error_line(run(own_environ, "up", "--port", "0", "--data", missing, code=1))
 
 
-def test_up_serves_what_is_live_while_a_job_of_a_dead_worker_is_left(
-    own_environ: dict[str, str], endpoint: Endpoint, folder: Path, started: list[Up]
+def test_up_serves_what_is_live_while_another_job_waits(
+    own_environ: dict[str, str], folder: Path, started: list[Up]
 ) -> None:
     run(own_environ, "reindex", "--data", str(folder))
+    left = json.loads(run(own_environ, "reindex", "--no-wait", "--json").stdout)
+    other = folder / "other"
+    run(own_environ, "synth", "--people", "50", str(other))
+    started.append(Up(own_environ, "--data", str(other)))
+    url = started[0].wait_for_address()
+    assert httpx.get(f"{url}/v1/actors/search?q=an+lee").json()["hits"][0]["name"] == "Ann Lee"
+    assert json.loads(run(own_environ, "jobs", left["id"], "--json").stdout)["state"] == "succeeded"
+    assert started[0].end() == 130
+    assert f"the source named is not indexed now: job {left['id']} is requested" in started[0].stderr
+
+
+def test_up_takes_the_place_of_a_job_whose_worker_died(
+    own_environ: dict[str, str], endpoint: Endpoint, folder: Path, started: list[Up]
+) -> None:
+    before = json.loads(run(own_environ, "reindex", "--data", str(folder), "--json").stdout)
     left = json.loads(run(own_environ, "reindex", "--no-wait", "--json").stdout)
 
     async def begin_and_die() -> None:
@@ -334,11 +349,11 @@ def test_up_serves_what_is_live_while_a_job_of_a_dead_worker_is_left(
     other = folder / "other"
     run(own_environ, "synth", "--people", "50", str(other))
     started.append(Up(own_environ, "--data", str(other)))
-    url = started[0].wait_for_address()
-    assert httpx.get(f"{url}/v1/actors/search?q=an+lee").json()["hits"][0]["name"] == "Ann Lee"
-    assert json.loads(run(own_environ, "jobs", left["id"], "--json").stdout)["state"] == "succeeded"
+    status = httpx.get(f"{started[0].wait_for_address()}/v1/status").json()
+    assert status["generation"] > before["generation"]
+    assert json.loads(run(own_environ, "jobs", left["id"], "--json", code=1).stdout)["state"] == "failed"
     assert started[0].end() == 130
-    assert f"the source named is not indexed now: job {left['id']} is under way" in started[0].stderr
+    assert "warning: " not in started[0].stderr
 
 
 def test_an_interrupted_reindex_leaves_nothing(own_environ: dict[str, str], started: list[Up]) -> None:
