@@ -26,6 +26,7 @@ from marquee.api.auth import Tokens
 from marquee.api.cache import Cache
 from marquee.api.live import Live
 from marquee.api.measures import Measures
+from marquee.api.vitals import Vitals
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
@@ -75,7 +76,8 @@ async def refuse_long_urls(request: Request[Any, Any, Any]) -> None:
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     """Build the service for one engine; it connects when it starts and needs no engine to start.
 
-    Its `state.closing` is to be set when it is about to end: what streams ends then.
+    Its `state.closing` is to be set when it is about to end: what streams ends then. `state.measures` are its
+    metrics, for who observes it.
 
     Raises:
         SettingsError: the file of tokens cannot be used.
@@ -87,30 +89,33 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     live = Live(cluster, settings.index_prefix)
     cache = Cache(settings)
     measures = Measures()
+    admission = Admission(settings.concurrency)
+    measures.registry.register(Vitals(cache, breaker, admission, cluster))
     answers = Answers(
         lookup,
         cache,
         live,
-        Admission(settings.concurrency),
+        admission,
         DataAge(cluster, settings.index_prefix),
         measures,
         is_public=settings.public,
     )
-    figures = telemetry.Figures(cluster, settings.index_prefix)
+    figures = telemetry.Figures(cluster, settings.index_prefix, measures.registry)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
     closing = asyncio.Event()
 
     @asynccontextmanager
     async def run_beside(_: Litestar) -> AsyncGenerator[None]:
-        watching = asyncio.create_task(live.watch())
+        watching = [asyncio.create_task(each) for each in (live.watch(), measures.watch_loop())]
         async with cluster:
             await cache.open()
             try:
                 yield
             finally:
-                watching.cancel()
-                await asyncio.wait([watching])
+                for each in watching:
+                    each.cancel()
+                await asyncio.wait(watching)
                 await cache.close()
 
     return Litestar(
@@ -159,7 +164,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         },
         before_request=refuse_long_urls,
         lifespan=[run_beside],
-        state=State({"closing": closing}),
+        state=State({"closing": closing, "measures": measures}),
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Marquee",

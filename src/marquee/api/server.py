@@ -9,7 +9,9 @@ from typing import Any
 
 import uvicorn
 
+from marquee import tracing
 from marquee.api.app import create_app
+from marquee.api.observation import Observer
 from marquee.api.operation import HEAD_EXTENSION
 from marquee.engine.cluster import Endpoint
 from marquee.errors import SettingsError
@@ -67,9 +69,11 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     """
     app = create_app(settings, endpoint)
     config = uvicorn.Config(
-        answer_head(app),
-        # Its own start-up lines say less than ours.
-        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        answer_head(Observer(app, settings, app.state.measures)),
+        # Its logs go the way of ours.
+        log_config=None,
+        # There are none here, and it would log the addresses of those who ask for one.
+        ws="none",
         # An access log would hold what people type.
         access_log=False,
         server_header=False,
@@ -78,7 +82,9 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     # Once it has drained, uvicorn raises the signal it got again; SIGTERM must then not kill the process
     # before the node is given back.
     previous = signal.signal(signal.SIGTERM, lambda *_: None)
+    tracing.open_if_wanted()
     try:
         _Server(config, app.state.closing).run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, previous)
+        tracing.close()

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
+from marquee import logs
 from marquee.catalog.sources import Choice, open_choice
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
@@ -216,9 +217,7 @@ def main() -> None:
             sys.exit(1)
         line += byte
     order = msgspec.json.decode(bytes(line), type=Order, dec_hook=decode_path)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    logging.getLogger("marquee").setLevel(order.settings.log_level.upper())
+    logs.set_up(order.settings)
     asyncio.run(_work(order, out))
 
 
