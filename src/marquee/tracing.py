@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from marquee import __version__
+from marquee import __version__, correlation
 from marquee.correlation import Parent
 
 if TYPE_CHECKING:
@@ -119,17 +119,22 @@ def describe(span: Span, name: str, attributes: Mapping[str, str | int], *, is_e
 
 
 def record(name: str) -> contextlib.AbstractContextManager[Any]:
-    """Record what is done within as a part of whatever is being recorded."""
-    return _NOTHING if _tracer is None else _record(name, {}, is_call=False)
+    """Record what is done within for a request."""
+    return _record(name, {}, is_call=False) if _is_of_request() else _NOTHING
 
 
 def record_call(path: str) -> contextlib.AbstractContextManager[Any]:
-    """Record a call to Elasticsearch: the kind of it, for the path may name what was looked up."""
-    if _tracer is None:
+    """Record a call to Elasticsearch for a request: its kind, since the path may name what was looked up."""
+    if not _is_of_request():
         return _NOTHING
     found = re.search(r"/_(\w+)", path)
     name = found[1] if found else "index"
     return _record(name, {"db.system.name": "elasticsearch", "db.operation.name": name}, is_call=True)
+
+
+def _is_of_request() -> bool:
+    """Whether a request is being recorded: what the process asks for itself, all the time, is not."""
+    return _tracer is not None and correlation.current() is not None
 
 
 @contextlib.contextmanager

@@ -186,7 +186,9 @@ def test_what_people_type_is_told_nobody(
         watched.proxy.take_away()
         wait_for(watched.client, lambda: watched.client.get("/health/ready").status_code == 503)
         assert 503 in ask_everything(watched.client, f"{NAME} II")
+        began = time.perf_counter()
         page = watched.client.get("/metrics").text
+        assert time.perf_counter() - began < 1, "it does not wait for the engine"
         watched.proxy.is_up = True
         wait_for(watched.client, lambda: watched.client.get("/health/ready").status_code == 200)
         watched.proxy.pause()

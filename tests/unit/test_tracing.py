@@ -101,18 +101,33 @@ async def test_the_query_is_in_it_where_that_is_wanted(exporter: InMemorySpanExp
 
 async def test_a_call_is_named_by_what_it_does_and_holds_no_id(exporter: InMemorySpanExporter) -> None:
     async with Cluster(NOWHERE, Breaker((EngineUnavailableError,), threshold=9, pause_s=1)) as cluster:
-        for path in ("/marquee-actors/_doc/nm0000001", "/_cluster/health", "/marquee-actors"):
-            with pytest.raises(EngineUnavailableError):
-                await cluster.request("GET", path)
-        assert cluster.under_way == 0
+
+        async def call() -> None:
+            for path in ("/marquee-actors/_doc/nm0000001", "/_cluster/health", "/marquee-actors"):
+                with pytest.raises(EngineUnavailableError):
+                    await cluster.request("GET", path)
+            assert cluster.under_way == 0
+
+        async def serve() -> None:
+            correlation.enter(correlation.begin(None, "test"))
+            await call()
+
+        await asyncio.create_task(call())
+        assert exporter.get_finished_spans() == (), "what the process asks for itself"
+        await asyncio.create_task(serve())
     spans = exporter.get_finished_spans()
     assert [each.name for each in spans] == ["doc", "cluster", "index"], "and none of the client's own"
     assert "nm0000001" not in "".join(each.to_json() for each in spans)
 
 
 async def test_what_is_recorded_belongs_together(exporter: InMemorySpanExporter) -> None:
-    with tracing.serve(None), tracing.record("queue"):
-        pass
+    async def serve() -> None:
+        with tracing.serve(None):
+            correlation.enter(correlation.begin(None, "test"))
+            with tracing.record("queue"):
+                pass
+
+    await asyncio.create_task(serve())
     queue, request = exporter.get_finished_spans()
     assert queue.parent is not None
     assert request.context is not None
