@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from marquee import correlation, tracing
 from marquee.api.app import create_app
+from marquee.api.measures import Measures
 from marquee.api.observation import Observer
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
@@ -36,12 +38,14 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     tracing.close()
 
 
-def observe(**settings: Any) -> httpx.AsyncClient:
+@asynccontextmanager
+async def observe(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     own = Settings(**settings)
     app = create_app(own, NOWHERE)
     observer: Any = Observer(app, own, app.state.measures)
     transport = httpx.ASGITransport(observer)
-    return httpx.AsyncClient(transport=transport, base_url="http://test")
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
 
 
 async def ask(client: httpx.AsyncClient, path: str, **headers: str) -> httpx.Response:
@@ -50,9 +54,8 @@ async def ask(client: httpx.AsyncClient, path: str, **headers: str) -> httpx.Res
 
 
 async def test_a_request_is_a_span_of_the_clients_trace(exporter: InMemorySpanExporter) -> None:
-    answer = await ask(
-        observe(), f"/v1/actors/search?q={NAME}", traceparent=f"00-{TRACE}-{SPAN}-01", host="test"
-    )
+    async with observe() as client:
+        answer = await ask(client, f"/v1/actors/search?q={NAME}", traceparent=f"00-{TRACE}-{SPAN}-01")
     assert (answer.status_code, answer.headers["x-request-id"]) == (503, TRACE)
     *calls, request = exporter.get_finished_spans()
     call = calls[0]
@@ -81,8 +84,8 @@ async def test_a_request_is_a_span_of_the_clients_trace(exporter: InMemorySpanEx
 
 
 async def test_without_a_parent_a_trace_begins(exporter: InMemorySpanExporter) -> None:
-    client = observe()
-    answers = [await ask(client, path) for path in (f"/{NAME}", "/health/live")]
+    async with observe() as client:
+        answers = [await ask(client, path) for path in (f"/{NAME}", "/health/live")]
     unknown, live = exporter.get_finished_spans()
     assert unknown.name == "GET unknown"
     assert unknown.status.status_code is StatusCode.UNSET, "the client's mistake is no error of the service"
@@ -94,7 +97,8 @@ async def test_without_a_parent_a_trace_begins(exporter: InMemorySpanExporter) -
 
 
 async def test_the_query_is_in_it_where_that_is_wanted(exporter: InMemorySpanExporter) -> None:
-    await ask(observe(log_queries=True), f"/v1/actors/search?q={NAME}")
+    async with observe(log_queries=True) as client:
+        await ask(client, f"/v1/actors/search?q={NAME}")
     found = dict(exporter.get_finished_spans()[-1].attributes or {})
     assert (found["url.path"], found["url.query"]) == ("/v1/actors/search", f"q={NAME}")
 
@@ -140,8 +144,7 @@ async def test_logs_name_the_trace(exporter: InMemorySpanExporter) -> None:
     async def app(*_: Any) -> None:
         seen.append(correlation.current())
 
-    app_ = create_app(Settings(), NOWHERE)
-    observer = Observer(app, Settings(), app_.state.measures)
+    observer = Observer(app, Settings(), Measures())
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
     await observer(scope, None, None)
     (span,) = exporter.get_finished_spans()
