@@ -39,12 +39,15 @@ class Proxy:
         try:
             while data := source.recv(65536):
                 self._flows.wait()
-                self.asked += data.count(b"POST /_msearch")
+                self._note(data)
                 sink.sendall(data)
         except OSError:
             pass
         finally:
             sink.close()
+
+    def _note(self, data: bytes) -> None:
+        self.asked += data.count(b"POST /_msearch")
 
     def take_away(self) -> None:
         self.is_up = False

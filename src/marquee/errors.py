@@ -143,6 +143,9 @@ class GateRefusedError(MarqueeError):
 class EngineError(MarqueeError):
     """Elasticsearch did not do what was asked."""
 
+    reason = ""
+    """The part of the text that is Elasticsearch's own, and may quote what was asked."""
+
 
 class EngineUnavailableError(EngineError):
     """Elasticsearch gave no answer, gave it too late, or gave an incomplete one."""

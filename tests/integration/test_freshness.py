@@ -17,6 +17,7 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.di import Provide
+from prometheus_client import CollectorRegistry
 
 from marquee.api import telemetry
 from marquee.engine.cluster import Cluster, Endpoint
@@ -454,7 +455,7 @@ async def test_an_unusable_address_is_said_at_the_start_without_its_secret(
 
 
 async def scrape(cluster: Cluster, prefix: str, times: int = 1) -> str:
-    figures = telemetry.Figures(cluster, prefix)
+    figures = telemetry.Figures(cluster, prefix, CollectorRegistry())
     app = Litestar(
         [telemetry.metrics],
         dependencies={"figures": Provide(lambda: figures, sync_to_thread=False)},

@@ -1,12 +1,17 @@
-"""The shipped alert rules: promtool accepts them, they fire on what they should, and on metrics there are."""
+"""The shipped alert rules and dashboard: promtool accepts them, and the rules fire on what they should.
+
+That both name metrics that there are is seen of a running service, in `tests/integration/test_observing.py`.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +19,30 @@ from marquee.api.telemetry import measure
 from tests.statuses import make_status, make_unreachable
 
 MONITORING = Path(__file__).parents[2] / "monitoring"
+
+
+def read_dashboard() -> Any:
+    return json.loads((MONITORING / "grafana.json").read_text())
+
+
+def dashboard_expressions() -> list[str]:
+    """All that the dashboard asks Prometheus, with values in the place of its variables."""
+    board = read_dashboard()
+    targets = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    notes = [each["expr"] for each in board["annotations"]["list"]]
+    return [each.replace("$__rate_interval", "1m") for each in targets + notes]
+
+
+def rule_expressions() -> list[str]:
+    """All that the rules ask Prometheus."""
+    rules = (MONITORING / "alerts.yml").read_text()
+    found = re.findall(r"expr: (.+?)\n +(?:for|labels):", rules, re.DOTALL)
+    assert len(found) == rules.count("- alert:")
+    return found
+
+
+def metrics_in(expressions: list[str]) -> set[str]:
+    return {name for each in expressions for name in re.findall(r"\b(?:marquee|process)_\w+", each)}
 
 
 def run_promtool(*arguments: str) -> str:
@@ -28,20 +57,54 @@ def run_promtool(*arguments: str) -> str:
 
 
 def test_the_rules_are_valid() -> None:
-    assert "8 rules found" in run_promtool("check", "rules", "alerts.yml")
+    assert "13 rules found" in run_promtool("check", "rules", "alerts.yml")
 
 
 def test_each_rule_fires_and_does_not_as_it_should() -> None:
     run_promtool("test", "rules", "alerts.test.yml")
 
 
-def test_the_rules_name_metrics_that_there_are() -> None:
-    rules = (MONITORING / "alerts.yml").read_text()
-    expressions = re.findall(r"expr: (.+)", rules)
-    named = {name for each in expressions for name in re.findall(r"marquee_\w+", each)}
-    assert len(expressions) == rules.count("- alert:")
-    assert len(named) >= 6
-    assert named <= {metric.name for metric in measure(make_status())}
+def test_every_expression_of_the_dashboard_parses(tmp_path: Path) -> None:
+    """As the expressions of a file of rules, which promtool can check."""
+    expressions = dashboard_expressions()
+    assert len(expressions) > 40
+    rules = tmp_path / "dashboard.yml"
+    records = [{"record": f"expression:{number}", "expr": each} for number, each in enumerate(expressions)]
+    rules.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": records}]}))  # JSON is YAML
+    assert f"{len(expressions)} rules found" in run_promtool("check", "rules", "--lint=none", str(rules))
+
+
+def test_the_dashboard_can_be_imported() -> None:
+    board = read_dashboard()
+    panels = board["panels"]
+    assert len({each["id"] for each in panels}) == len(panels) > 25
+    places = {
+        (x, y)
+        for each in panels
+        for x in range(each["gridPos"]["x"], each["gridPos"]["x"] + each["gridPos"]["w"])
+        for y in range(each["gridPos"]["y"], each["gridPos"]["y"] + each["gridPos"]["h"])
+    }
+    assert len(places) == sum(each["gridPos"]["w"] * each["gridPos"]["h"] for each in panels), (
+        "no two overlap"
+    )
+    assert max(x for x, _ in places) < 24
+    variables = {each["name"]: each for each in board["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource"
+    for panel in panels:
+        sources = [panel, *panel["targets"]] if panel["type"] != "row" else []
+        assert all(each["datasource"]["uid"] == "${datasource}" for each in sources), panel["title"]
+    used = set(re.findall(r"\$\{?(\w+)", json.dumps(board)))
+    assert used - {"__rate_interval", "__all"} == set(variables)
+
+
+def test_the_dashboard_shows_the_promise() -> None:
+    lines = {
+        panel["title"]: [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+        for panel in read_dashboard()["panels"]
+        if panel["type"] == "timeseries"
+    }
+    assert lines["Time to answer"] == [None, 0.5]
+    assert lines["Age of the data"] == [None, 24 * 3600]
 
 
 def test_every_rule_is_tested_both_ways() -> None:

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 
+from marquee import tracing
 from marquee.errors import OverloadedError
 
 _log = logging.getLogger("marquee.api")
@@ -27,7 +28,8 @@ class Admission:
     """Places at the engine, first come, first served."""
 
     def __init__(self, places: int) -> None:
-        self._places = asyncio.Semaphore(places)
+        self.places = places
+        self._free = asyncio.Semaphore(places)
         self._max_waiting = places * WAITING_PER_PLACE
         self.waiting = 0
         self.under_way = 0
@@ -47,18 +49,19 @@ class Admission:
             yield
         finally:
             self.under_way -= 1
-            self._places.release()
+            self._free.release()
 
     async def _take(self) -> None:
-        if not self._places.locked():
-            await self._places.acquire()
+        if not self._free.locked():
+            await self._free.acquire()
             return
         if self.waiting >= self._max_waiting:
             self._refuse()
         self.waiting += 1
         try:
-            async with asyncio.timeout(MAX_WAIT_S):
-                await self._places.acquire()
+            with tracing.record("queue"):
+                async with asyncio.timeout(MAX_WAIT_S):
+                    await self._free.acquire()
         except TimeoutError:
             self._refuse()
         finally:

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 import msgspec
 from litestar import Request, Response
 
+from marquee import correlation
 from marquee.api.admission import Admission
 from marquee.api.cache import Cache, Entry, Key
 from marquee.api.live import Live
-from marquee.api.measures import Measures, Stages
+from marquee.api.measures import Asked, Measures, Source, Stages
 from marquee.engine import budget
 from marquee.engine.budget import Budget
 from marquee.reindex.status import DataAge
@@ -60,8 +61,8 @@ class _Done(NamedTuple):
 
     generation: str
     entry: Entry
-    layer: str
-    """Where it came from: memory, redis or engine."""
+    layer: Source
+    """Where it came from."""
     stages: Stages
 
 
@@ -101,11 +102,15 @@ class Answers:
         """
         started = time.perf_counter()
         scope = request.scope
+        seen = Asked(question.endpoint, body)
+        scope["marquee.asked"] = seen  # type: ignore[typeddict-unknown-key]
         asked = scope["path"].encode() + b"?" + scope["query_string"] + body
         generation, is_confirmed = self._live.generation, self._live.is_confirmed
         if generation and is_confirmed and _is_known(request, etag := _make_etag(generation, asked)):
-            self._measures.count_answer(question.endpoint, "client")
+            seen.source, seen.generation = "client", generation
+            self._measures.count_answer(seen)
             headers = await self._describe(generation, etag)
+            headers["Server-Timing"] = Stages(total_s=time.perf_counter() - started).render()
             return Response(b"", status_code=304, headers=headers)
         done = await self._find(question, work, generation)
         is_stale = done.layer != "engine" and not is_confirmed
@@ -115,7 +120,8 @@ class Answers:
             encode_s=done.stages.encode_s + time.perf_counter() - encoding,
             total_s=time.perf_counter() - started,
         )
-        self._measures.observe_answer(request, question.endpoint, done.layer, stages, is_stale=is_stale)
+        seen.source, seen.generation, seen.stages = done.layer, done.generation, stages
+        self._measures.count_answer(seen, is_stale=is_stale)
         headers = await self._describe(done.generation, _make_etag(done.generation, asked))
         headers["Server-Timing"] = stages.render()
         if is_stale:
@@ -158,7 +164,7 @@ class Answers:
         self._live.check_readable()
         async with self._admission.enter():
             entered = time.perf_counter()
-            with budget.use(Budget(question.limit_s)) as own:
+            with budget.use(Budget(question.limit_s, _headers())) as own:
                 answer = await work()
         worked = time.perf_counter()
         tail = _encode_tail(question, answer)
@@ -179,6 +185,12 @@ class Answers:
         if (age_s := await self._data_age.measure(generation)) is not None:
             headers["Marquee-Data-Age"] = str(age_s)
         return headers
+
+
+def _headers() -> dict[str, str]:
+    """Return what tells Elasticsearch whose request it works for."""
+    request = correlation.current()
+    return request.headers if request else {}
 
 
 def _make_etag(generation: str, asked: bytes) -> str:

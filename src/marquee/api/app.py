@@ -30,6 +30,7 @@ from marquee.api.live import Live
 from marquee.api.measures import Measures
 from marquee.api.rates import Rates
 from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
+from marquee.api.vitals import Vitals
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
@@ -92,7 +93,8 @@ async def answer_early(request: Request[Any, Any, Any]) -> Response[None] | None
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     """Build the service for one engine; it connects when it starts and needs no engine to start.
 
-    Its `state.closing` is to be set when it is about to end: what streams ends then.
+    Its `state.closing` is to be set when it is about to end: what streams ends then. `state.measures` are its
+    metrics, for who observes it.
 
     Raises:
         SettingsError: the tokens, the rate limit, Redis or the origins cannot be used.
@@ -106,30 +108,33 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     live = Live(cluster, settings.index_prefix)
     cache = Cache(settings)
     measures = Measures()
+    admission = Admission(settings.concurrency)
+    measures.registry.register(Vitals(cache, breaker, admission, cluster))
     answers = Answers(
         lookup,
         cache,
         live,
-        Admission(settings.concurrency),
+        admission,
         DataAge(cluster, settings.index_prefix),
         measures,
         is_public=settings.public,
     )
-    figures = telemetry.Figures(cluster, settings.index_prefix)
+    figures = telemetry.Figures(cluster, settings.index_prefix, measures.registry)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
     closing = asyncio.Event()
 
     @asynccontextmanager
     async def run_beside(_: Litestar) -> AsyncGenerator[None]:
-        watching = asyncio.create_task(live.watch())
+        watching = [asyncio.create_task(each) for each in (live.watch(), measures.watch_loop())]
         async with cluster, rates:
             await cache.open()
             try:
                 yield
             finally:
-                watching.cancel()
-                await asyncio.wait([watching])
+                for each in watching:
+                    each.cancel()
+                await asyncio.wait(watching)
                 await cache.close()
 
     return Litestar(
@@ -187,7 +192,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         before_request=answer_early,
         before_send=[headers.add],
         lifespan=[run_beside],
-        state=State({"closing": closing}),
+        state=State({"closing": closing, "measures": measures}),
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Marquee",

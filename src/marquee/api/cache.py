@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from marquee import tracing
 from marquee.breaker import Breaker, BreakerOpenError
 from marquee.errors import SettingsError
 from marquee.settings import Settings
@@ -144,7 +145,8 @@ class Cache:
         if self._redis is None:
             return None
         redis, name = self._redis, self._name(key)
-        packed = await self._ask(lambda: redis.get(name), READ_TIMEOUT_S)
+        with tracing.record("cache"):
+            packed = await self._ask(lambda: redis.get(name), READ_TIMEOUT_S)
         entry: Entry | None = None
         if packed is not None:
             try:

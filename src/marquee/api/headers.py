@@ -35,7 +35,10 @@ ANYBODYS: Pairs = [
     (b"access-control-allow-origin", b"*"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 ]
-EXPOSED = b"marquee-generation, marquee-data-age, server-timing, etag, retry-after, location, warning, age"
+EXPOSED = (
+    b"marquee-generation, marquee-data-age, server-timing, etag, retry-after, location, warning, age, "
+    b"x-request-id"
+)
 PREFLIGHT: Pairs = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, DELETE"),
     (

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from marquee import errors
+from marquee import errors, logs
 from marquee.reindex.job import Job
 
 PROBLEM_TYPES = "/problems/"
@@ -122,15 +122,20 @@ def respond_to_error(_: Request[Any, Any, Any], error: errors.MarqueeError) -> R
     kind = kind_of(error)
     detail = str(error)
     if kind.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("%s: %s", type(error).__name__, error, exc_info=error)
+        _log.error("%s: %s", type(error).__name__, _tell(error), exc_info=error)
         detail = "The fault is on this side and has been logged."
-    elif kind.status == HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, errors.OverloadedError):
-        _log.warning("%s", error)
+    elif isinstance(error, errors.EngineError) and kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.warning("%s", _tell(error))
     parameters: tuple[ParameterError, ...] = ()
     if isinstance(error, errors.RequestError):
         parameters = tuple(ParameterError(name, message) for name, message in error.errors.items())
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, errors.RateLimitError) else {}
     return respond(kind, detail, parameters, headers)
+
+
+def _tell(error: errors.MarqueeError) -> str:
+    """Return an error for the log; Elasticsearch's own words may quote what was asked."""
+    return logs.withhold(str(error), error.reason) if isinstance(error, errors.EngineError) else str(error)
 
 
 def respond_to_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -11,9 +11,11 @@ from typing import Any
 
 import uvicorn
 
+from marquee import tracing
 from marquee.api.address import check_networks
 from marquee.api.app import create_app
 from marquee.api.connection import Connection
+from marquee.api.observation import Observer
 from marquee.api.operation import HEAD_EXTENSION
 from marquee.engine.cluster import Endpoint
 from marquee.errors import SettingsError
@@ -75,7 +77,7 @@ def configure(settings: Settings, app: Any) -> uvicorn.Config:
     """Return how the server serves the application; raises SettingsError where a trusted proxy is none."""
     proxies = check_networks(settings.trusted_proxies)
     return uvicorn.Config(
-        answer_head(app),
+        answer_head(Observer(app, settings, app.state.measures)),
         http=Connection,
         ws="none",
         # By itself uvicorn believes whoever asks from 127.0.0.1, and what FORWARDED_ALLOW_IPS says.
@@ -103,7 +105,9 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     # Once it has drained, uvicorn raises the signal it got again; SIGTERM must then not kill the process
     # before the node is given back.
     previous = signal.signal(signal.SIGTERM, lambda *_: None)
+    tracing.open_if_wanted()
     try:
         _Server(config, app.state.closing).run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, previous)
+        tracing.close()

@@ -1,10 +1,10 @@
-"""`/metrics` for Prometheus: the figures of `/v1/status`, read when they are asked for."""
+"""`/metrics` for Prometheus: the figures of `/v1/status`, read when they are asked for; the process's own."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import get_args
 
@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from marquee import __version__
+from marquee.api.families import gauge, states
 from marquee.api.health import NO_STORE
 from marquee.api.responses import ANY_PROBLEMS, data_of
 from marquee.engine.cluster import Cluster
@@ -44,10 +45,11 @@ _AWAY = Status(
 
 
 class Figures:
-    """The page of metrics, read from the engine now and then only."""
+    """The page of metrics; what the engine tells is read now and then only."""
 
-    def __init__(self, cluster: Cluster, prefix: str) -> None:
-        self._cluster, self._prefix = cluster, prefix
+    def __init__(self, cluster: Cluster, prefix: str, own: CollectorRegistry) -> None:
+        """`own` holds the metrics of the process, which are read at once."""
+        self._cluster, self._prefix, self._own = cluster, prefix, own
         self._reading = asyncio.Lock()
         self._page = b""
         self._read_at = float("-inf")
@@ -64,7 +66,8 @@ class Figures:
                 registry = CollectorRegistry(auto_describe=False)
                 registry.register(_Measured(measure(status)))
                 self._page, self._read_at = generate_latest(registry), time.monotonic()
-            return self._page
+            page = self._page
+        return page + generate_latest(self._own)
 
 
 class _Measured(Collector):
@@ -81,18 +84,16 @@ def measure(status: Status) -> list[Metric]:
     """Return the metrics of a status; what it does not tell is left out, and never told as 0."""
     is_up = status.engine.status != "unreachable"
     metrics: list[Metric] = [
-        _gauge("build_info", "The release that answers.", 1, {"version": __version__}),
-        _gauge("engine_up", "Whether Elasticsearch answers.", is_up),
-        _states("engine_status", "The state of Elasticsearch.", ENGINE_STATES, status.engine.status),
+        gauge("build_info", "The release that answers.", 1, {"version": __version__}),
+        gauge("engine_up", "Whether Elasticsearch answers.", is_up),
+        states("engine_status", "The state of Elasticsearch.", ENGINE_STATES, status.engine.status),
     ]
     if not is_up:
         return metrics
     metrics += [
-        _gauge("engine_writable", "Whether it takes writes; not on a full disk.", status.engine.writable),
-        _gauge(
-            "data_fresh", "Whether something is live, and confirmed within 24 h if it ages.", status.fresh
-        ),
-        _gauge("pinned", "Whether a generation is held.", status.pinned is not None),
+        gauge("engine_writable", "Whether it takes writes; not on a full disk.", status.engine.writable),
+        gauge("data_fresh", "Whether something is live, and confirmed within 24 h if it ages.", status.fresh),
+        gauge("pinned", "Whether a generation is held.", status.pinned is not None),
         *_measure_generation(status),
         _job_states("last_job_state", "The newest job that is no dry run.", get_args(State), status.last_job),
         _job_states(
@@ -102,7 +103,7 @@ def measure(status: Status) -> list[Metric]:
         _time("next_run_timestamp_seconds", "When a worker looks at the source next.", status.next_run_at),
     ]
     if status.workers is not None:
-        metrics.append(_gauge("workers", "Workers that are alive.", status.workers))
+        metrics.append(gauge("workers", "Workers that are alive.", status.workers))
     return metrics
 
 
@@ -114,7 +115,7 @@ def _measure_generation(status: Status) -> list[Metric]:
     for kind, count in status.counts.items():
         documents.add_metric([kind], count)
     metrics: list[Metric] = [
-        _gauge("generation_info", "What is live.", 1, labels),
+        gauge("generation_info", "What is live.", 1, labels),
         documents,
         _time(
             "source_published_timestamp_seconds",
@@ -129,7 +130,7 @@ def _measure_generation(status: Status) -> list[Metric]:
     ]
     if status.data_age_s is not None:
         metrics.append(
-            _gauge(
+            gauge(
                 "data_age_seconds",
                 "Since when it is not known to match what is published; only for data that age.",
                 status.data_age_s,
@@ -138,25 +139,8 @@ def _measure_generation(status: Status) -> list[Metric]:
     return metrics
 
 
-def _gauge(name: str, help_text: str, value: float, labels: Mapping[str, str] | None = None) -> Metric:
-    metric = GaugeMetricFamily(f"marquee_{name}", help_text, labels=list(labels or {}))
-    metric.add_metric(list((labels or {}).values()), value)
-    return metric
-
-
-def _states(
-    name: str, help_text: str, states: Iterable[str], present: str | None, label: str = "status"
-) -> Metric:
-    """Return a metric that is 1 for the present state and 0 for the others; empty where there is none."""
-    metric = GaugeMetricFamily(f"marquee_{name}", f"{help_text} 1 for what holds.", labels=[label])
-    if present is not None:
-        for state in states:
-            metric.add_metric([state], state == present)
-    return metric
-
-
-def _job_states(name: str, help_text: str, states: Iterable[str], job: JobSummary | None) -> Metric:
-    return _states(name, help_text, states, job.state if job else None, "state")
+def _job_states(name: str, help_text: str, known: Iterable[str], job: JobSummary | None) -> Metric:
+    return states(name, help_text, known, job.state if job else None, "state")
 
 
 def _time(name: str, help_text: str, at: datetime | None) -> Metric:

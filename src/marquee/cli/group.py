@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -14,11 +13,11 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from marquee import __version__, terminal
+from marquee import __version__, logs, terminal
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.errors import GateRefusedError, LeaseHeldError, MarqueeError, RequestError, SettingsError
-from marquee.redaction import REDACTION, secrets_of
+from marquee.redaction import REDACTION
 from marquee.settings import Settings, read_settings
 
 T = TypeVar("T")
@@ -76,8 +75,7 @@ def read_cli_settings(**overrides: Any) -> Settings:
     settings, warnings = read_settings(**overrides)
     for warning in warnings:
         terminal.show_warning(warning)
-    REDACTION.hide(*secrets_of(settings))
-    logging.getLogger("marquee").setLevel(settings.log_level.upper())
+    logs.set_up(settings)
     return settings
 
 

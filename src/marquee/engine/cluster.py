@@ -18,6 +18,7 @@ from elastic_transport import JsonSerializer, TlsError
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 from elasticsearch.exceptions import ConnectionTimeout, SerializationError, UnsupportedProductError
 
+from marquee import tracing
 from marquee.breaker import Breaker, BreakerOpenError
 from marquee.engine import budget, tls
 from marquee.engine.refusals import check_complete, classify
@@ -121,6 +122,8 @@ class Cluster:
         except ValueError as error:
             raise SettingsError(f"MARQUEE_ELASTICSEARCH_URL cannot be used: {error}") from error
         self._timed: dict[float, AsyncElasticsearch] = {}
+        self.under_way = 0
+        """Requests that have no answer yet."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,9 +161,10 @@ class Cluster:
         if own := budget.current():
             timeout_s, headers = own.clip(timeout_s), headers | own.headers
         if self._breaker is None:
-            return await self._send(method, path, params, headers, body, timeout_s)
+            with tracing.record_call(path):
+                return await self._send(method, path, params, headers, body, timeout_s)
         try:
-            with self._breaker.guard():
+            with tracing.record_call(path), self._breaker.guard():
                 return await self._send(method, path, params, headers, body, timeout_s)
         except BreakerOpenError:
             raise EngineUnavailableError("Elasticsearch was away a moment ago and is left alone") from None
@@ -175,6 +179,7 @@ class Cluster:
         timeout_s: float,
     ) -> Any:
         own = budget.current()
+        self.under_way += 1
         try:
             if own is None:
                 response = await self._within(timeout_s).perform_request(
@@ -201,6 +206,8 @@ class Cluster:
             raise EngineRejectedError(f"what answers there is not Elasticsearch: {error}") from error
         except TransportError as error:
             raise EngineUnavailableError("Elasticsearch cannot be reached") from error
+        finally:
+            self.under_way -= 1
         return response.body
 
     def _within(self, timeout_s: float) -> AsyncElasticsearch:

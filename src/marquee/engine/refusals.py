@@ -30,7 +30,14 @@ def classify(status: int, error: Any) -> EngineError:
     detail: dict[str, Any] = error if isinstance(error, dict) else {"reason": str(error)}
     # "all shards failed" says less than why.
     cause: dict[str, Any] = (detail.get("root_cause") or [detail.get("caused_by") or detail])[0]
-    kind, reason = str(detail.get("type", "")), str(cause.get("reason", ""))[:300]
+    reason = str(cause.get("reason", ""))[:300]
+    ours = _classify(status, detail, cause, reason)
+    ours.reason = reason
+    return ours
+
+
+def _classify(status: int, detail: dict[str, Any], cause: dict[str, Any], reason: str) -> EngineError:
+    kind = str(detail.get("type", ""))
     # Asked for an alias by name, the engine's error is a mere text: "alias [marquee-actors] missing".
     if kind == "index_not_found_exception" or (status == 404 and reason.startswith("alias [")):
         return EngineNotReadyError("no generation is live yet: run `marquee reindex`")

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
+from marquee import logs
 from marquee.catalog.sources import open_choice
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
@@ -28,7 +29,7 @@ from marquee.errors import (
     LeaseLostError,
     MarqueeError,
 )
-from marquee.redaction import REDACTION, secrets_of
+from marquee.redaction import REDACTION
 from marquee.reindex.choice import read_choice
 from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome
@@ -199,12 +200,8 @@ def main() -> None:
             sys.exit(1)
         line += byte
     order = msgspec.json.decode(bytes(line), type=Order, dec_hook=decode_path)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    REDACTION.hide(*secrets_of(order.settings), order.endpoint.password)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(REDACTION)
-    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
-    logging.getLogger("marquee").setLevel(order.settings.log_level.upper())
+    logs.set_up(order.settings)
+    REDACTION.hide(order.endpoint.password)
     asyncio.run(_work(order, out))
 
 
