@@ -23,6 +23,7 @@ from marquee.api.live import Live
 from marquee.api.measures import Asked, Measures, Source, Stages
 from marquee.engine import budget
 from marquee.engine.budget import Budget
+from marquee.errors import OverloadedError
 from marquee.reindex.status import DataAge
 from marquee.search.answer import ENVELOPE, Answer
 from marquee.search.lookup import Lookup
@@ -112,7 +113,11 @@ class Answers:
             headers = await self._describe(generation, etag)
             headers["Server-Timing"] = Stages(total_s=time.perf_counter() - started).render()
             return Response(b"", status_code=304, headers=headers)
-        done = await self._find(question, work, generation)
+        try:
+            done = await self._find(question, work, generation)
+        except OverloadedError:
+            seen.is_refused = True
+            raise
         is_stale = done.layer != "engine" and not is_confirmed
         encoding = time.perf_counter()
         content = _encode_head(question, done.generation, is_stale, started) + done.entry.tail

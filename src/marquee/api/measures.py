@@ -46,6 +46,8 @@ class Asked:
     source: Source | None = None
     generation: str | None = None
     stages: Stages | None = None
+    is_refused: bool = False
+    """Whether it was not put to the engine at all."""
 
     def describe(self) -> dict[str, Any]:
         """Return what may be told of it to everybody: not the question itself."""

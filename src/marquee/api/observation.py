@@ -89,6 +89,8 @@ class Observer:
         status, route = seen.status, seen.route
         self._measures.observe_request(route, seen.method, f"{status // 100}xx", took_s)
         level = logging.DEBUG if status < 400 else logging.INFO if status < 500 else logging.WARNING
+        if seen.asked and seen.asked.is_refused:  # whoever is overloaded must not write of each of hundreds:
+            level = logging.DEBUG  # `api/admission` tells how many they are
         if _log.isEnabledFor(level):
             told = {"method": seen.method, "route": route, "status": status, "took_ms": _to_ms(took_s)}
             told |= {"bytes": seen.sent_bytes, "client": seen.client, "token": seen.token}

@@ -77,16 +77,14 @@ def configure(settings: Settings, app: Any) -> uvicorn.Config:
     """Return how the server serves the application; raises SettingsError where a trusted proxy is none."""
     proxies = check_networks(settings.trusted_proxies)
     return uvicorn.Config(
-        answer_head(Observer(app, settings, app.state.measures)),
+        answer_head(app),
         http=Connection,
         ws="none",
         # By itself uvicorn believes whoever asks from 127.0.0.1, and what FORWARDED_ALLOW_IPS says.
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies,
-        # Its loggers' records go where all others go: through the filter that takes secrets out.
+        # Its loggers' records go where all others go, at the levels that `logs` gives them.
         log_config=None,
-        # Its own start-up lines say less than ours.
-        log_level="warning" if settings.log_level == "info" else settings.log_level,
         # An access log would hold what people type.
         access_log=False,
         server_header=False,
@@ -100,7 +98,7 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
     """
     app = create_app(settings, endpoint)
-    config = configure(settings, app)
+    config = configure(settings, Observer(app, settings, app.state.measures))
     raise_file_limit()
     # Once it has drained, uvicorn raises the signal it got again; SIGTERM must then not kill the process
     # before the node is given back.
