@@ -44,7 +44,7 @@ async def own(
     own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-cache", home=folder)
     for name in ("First", "Second"):
         write_files(folder, "Jake Gyllenhaal", "Keanu Reeves", name)
-        await reindex(own, cluster, open_source(folder), SILENT, force=True)
+        await reindex(own, cluster, open_source(folder), SILENT, force=True, reason="a test")
     yield own
     await remove_indexes(cluster, own.index_prefix)
 
