@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import resource
@@ -300,3 +301,43 @@ def test_path_tricks_find_nothing(port: Port, target: str) -> None:
     assert json.loads(answer.body)["status"] == answer.status
     assert b"create_app" not in answer.body
     assert b"/src/" not in answer.body
+
+
+class Sink:
+    """A transport that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.ended = ""
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def close(self) -> None:
+        self.ended = "closed"
+
+    def write_eof(self) -> None:
+        self.ended = "eof"
+
+
+@pytest.mark.anyio
+async def test_head_and_body_are_sent_in_one_piece() -> None:
+    sink = Sink()
+    joining = connection._Joining(sink, asyncio.get_running_loop())
+    joining.write(b"head ")
+    joining.write(b"body")
+    assert sink.written == [b"head body"]
+    joining.write(b"a head alone")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert sink.written[1:] == [b"a head alone"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("end", "ended"), [("close", "closed"), ("write_eof", "eof")])
+async def test_what_is_written_is_sent_before_the_end(end: str, ended: str) -> None:
+    sink = Sink()
+    joining = connection._Joining(sink, asyncio.get_running_loop())
+    joining.write(b"the last")
+    getattr(joining, end)()
+    assert (sink.written, sink.ended) == ([b"the last"], ended)

@@ -31,6 +31,42 @@ class _RefusedError(Exception):
     """Ends the parser's work; the refusal is told by the connection."""
 
 
+class _Joining:
+    """A transport that sends what is written in one turn of the loop in one piece.
+
+    uvicorn writes head and body one after the other, which is two system calls and wakes the client twice: a
+    ninth of what a cached answer takes.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._pending = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._pending:
+            self._pending += data
+            self._flush()
+        else:
+            self._pending = data
+            self._loop.call_soon(self._flush)
+
+    def write_eof(self) -> None:
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._pending:
+            pending, self._pending = self._pending, b""
+            self._transport.write(pending)
+
+
 class Connection(HttpToolsProtocol):
     """Refuses what is too long or too slow: with an answer where one can still be given."""
 
@@ -45,7 +81,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; also who says nothing has only so long."""
-        super().connection_made(transport)  # type: ignore[arg-type]  # asyncio declares its base
+        super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -6,11 +6,9 @@ import asyncio
 import logging
 import time
 
-from marquee.engine import generations
 from marquee.engine.cluster import Cluster
-from marquee.engine.mappings import READABLE_VERSIONS
-from marquee.engine.state import State, read_state
-from marquee.errors import EngineError, EngineNotReadyError
+from marquee.engine.state import State, check_readable, read_state
+from marquee.errors import EngineError
 
 # A swap shows in every process after at most that long. One such request took the engine .5 ms.
 POLL_EVERY_S = 0.25
@@ -62,13 +60,8 @@ class Live:
 
     def check_readable(self) -> None:
         """Raise EngineNotReadyError where what is live was built for another release of Marquee."""
-        generation = self._state.generation
-        if generation and generations.version_of(generation) not in READABLE_VERSIONS:
-            readable = ", ".join(str(each) for each in sorted(READABLE_VERSIONS))
-            raise EngineNotReadyError(
-                f"{generation} is live, whose mapping version this release cannot read (it reads "
-                f"{readable}): use the release that built it, or go back with `marquee rollback`"
-            )
+        if self._state.generation:
+            check_readable(self._state.generation)
 
     async def watch(self) -> None:
         """Ask all the time, until cancelled; say what one has to wait for."""

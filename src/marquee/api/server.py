@@ -15,10 +15,11 @@ from marquee import tracing
 from marquee.api.address import check_networks
 from marquee.api.app import create_app
 from marquee.api.connection import Connection
+from marquee.api.live import Live
 from marquee.api.observation import Observer
 from marquee.api.operation import HEAD_EXTENSION
-from marquee.engine.cluster import Endpoint
-from marquee.errors import SettingsError
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.errors import EngineError, SettingsError
 from marquee.settings import Settings
 
 # Requests in flight get this long to end after SIGTERM; none may take longer than a search's deadline.
@@ -92,11 +93,26 @@ def configure(settings: Settings, app: Any) -> uvicorn.Config:
     )
 
 
+async def _check_live(settings: Settings, endpoint: Endpoint) -> None:
+    """Raise EngineNotReadyError where what is live was built for another release; an engine that is away is
+    waited for by the service itself, which tells so."""
+    async with Cluster(endpoint) as cluster:
+        live = Live(cluster, settings.index_prefix)
+        with contextlib.suppress(EngineError):
+            await live.refresh()
+        live.check_readable()
+
+
 def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> None:
     """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt).
 
     Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
+
+    Raises:
+        EngineNotReadyError: what is live was built for another release of Marquee.
+        SettingsError: a setting cannot be used.
     """
+    asyncio.run(_check_live(settings, endpoint))
     app = create_app(settings, endpoint)
     config = configure(settings, Observer(app, settings, app.state.measures))
     raise_file_limit()

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from marquee.engine import markers
 from marquee.engine.cluster import ADMIN_TIMEOUT_S, Cluster
-from marquee.engine.generations import alias, parse_index_name
+from marquee.engine.generations import alias, parse_index_name, version_of
+from marquee.engine.mappings import READABLE_VERSIONS
 from marquee.engine.records import Records, index_name
+from marquee.errors import EngineNotReadyError
 
 # One that does not answer this within a second will not answer a search either.
 STATE_TIMEOUT_S = 1.0
@@ -36,6 +38,16 @@ async def read_state(cluster: Cluster, prefix: str, timeout_s: float = STATE_TIM
     epoch = ",".join(sorted(name for name in records if name.startswith(_epoch(prefix))))
     named = (parse_index_name(prefix, index) for index in found)
     return State(next((each[1] for each in named if each), None), epoch)
+
+
+def check_readable(generation: str) -> None:
+    """Raise EngineNotReadyError where a generation was built for another release of Marquee."""
+    if version_of(generation) not in READABLE_VERSIONS:
+        readable = ", ".join(str(each) for each in sorted(READABLE_VERSIONS))
+        raise EngineNotReadyError(
+            f"{generation} is live, whose mapping version this release cannot read (it reads {readable}): "
+            "use the release that built it, or go back with `marquee rollback`"
+        )
 
 
 async def renew_epoch(records: Records) -> None:

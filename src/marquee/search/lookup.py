@@ -12,6 +12,7 @@ import msgspec
 from marquee.catalog.documents import Actor, CastEntry, Credit, Title, read_entries
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
+from marquee.engine.state import check_readable
 from marquee.errors import EngineNotReadyError, NotFoundError, RequestError
 from marquee.search import query
 from marquee.search.answer import (
@@ -187,7 +188,9 @@ class Lookup:
         """Return the live generation's id once both aliases answer a search; raises as `search` does."""
         body = {"size": 0, "track_total_hits": False}
         await self._cluster.search_many([(self._actors, body), (self._titles, body)])
-        return await generations.resolve(self._cluster, self._prefix)
+        generation = await generations.resolve(self._cluster, self._prefix)
+        check_readable(generation)
+        return generation
 
 
 def _hit(ranked: Ranked, reasons: tuple[str, ...] | None = None) -> Hit:
