@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +14,9 @@ import pytest
 from rich.console import Console
 
 from marquee import terminal
+from marquee.catalog.sources import open_source
 from marquee.cli import reindexing
-from marquee.engine import lease
+from marquee.engine import generations, lease
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.lease import Lease
 from marquee.engine.records import Records
@@ -24,11 +26,14 @@ from marquee.errors import (
     LeaseHeldError,
     NotFoundError,
 )
+from marquee.progress import SILENT
 from marquee.reindex import audit
 from marquee.reindex.job import Job, JobRequest, end
 from marquee.reindex.jobs import Jobs
+from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
 from tests.conftest import remove_indexes
+from tests.integration.test_reindex import write_files
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.anyio
@@ -134,6 +139,20 @@ async def test_a_dead_job_that_was_cancelled_is_cancelled(jobs: Jobs) -> None:
     await ask_here(jobs)
     buried = await jobs.get(dead.id)
     assert (buried.state, buried.reason) == ("cancelled", "cancelled by somebody")
+
+
+async def test_a_job_whose_process_died_after_its_swap_has_succeeded(
+    cluster: Cluster, jobs: Jobs, settings: Settings, tmp_path: Path
+) -> None:
+    write_files(tmp_path, "Jake Gyllenhaal")
+    own = msgspec.structs.replace(settings, index_prefix=jobs.records.prefix, home=tmp_path / "home")
+    made = (await reindex(own, cluster, open_source(tmp_path), SILENT)).generation
+    dead, _ = await run_by_a_worker(jobs)
+    await generations.update_meta(cluster, own.index_prefix, made, job=dead.id)
+    await ask_here(jobs)
+    buried = await jobs.get(dead.id)
+    assert (buried.state, buried.generation) == ("succeeded", made)
+    assert "it is live" in buried.reason
 
 
 # Cancelling

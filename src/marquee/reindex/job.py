@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
+
+from marquee.engine.generations import Generation
 
 State = Literal["requested", "running", "succeeded", "refused", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"succeeded", "refused", "failed", "cancelled"})
@@ -112,3 +115,25 @@ def end(job: Job, state: State, reason: str) -> Job:
         eta_s=None,
         percent=100.0 if state == "succeeded" else job.percent,
     )
+
+
+def find_generation(every: Sequence[Generation], job_id: str) -> Generation | None:
+    """Return what a job has made live already, None for nothing.
+
+    Whoever ran it died, or was cancelled, before that was written down: it must be neither done twice nor
+    called off. That somebody has gone back since is no reason to do it again.
+    """
+    for each in every:
+        if (
+            each.meta is not None
+            and each.meta.job == job_id
+            and (each.live or each.set_aside == "rolled back")
+        ):
+            return each
+    return None
+
+
+def say_made(generation: Generation) -> str:
+    """Return the note of a job whose generation was found."""
+    state = "live" if generation.live else "gone back from by hand since"
+    return f"{generation.id} was found when this job was looked at again: it is {state}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from marquee.engine import lease
+from marquee.engine import generations, lease
 from marquee.engine.records import Record, Records, decode, decode_known
 from marquee.errors import (
     ConflictError,
@@ -24,7 +24,7 @@ from marquee.errors import (
     OtherReleaseError,
 )
 from marquee.reindex import audit
-from marquee.reindex.job import Job, JobRequest, State, end
+from marquee.reindex.job import Job, JobRequest, State, end, find_generation, say_made
 
 KIND = "job"
 # Jobs beyond these are forgotten: a year and a half of looks every six hours, some 5 MB.
@@ -94,8 +94,15 @@ class Jobs:
         return job, held
 
     async def bury(self, job: Job, reason: str, state: State = "failed") -> None:
-        """End a job that nobody runs, leaving what stands of its run; only under the lease."""
-        if job.cancel_requested_by:
+        """End a job that nobody runs, leaving what stands of its run; only under the lease.
+
+        One whose process died after its swap has succeeded.
+        """
+        every = await generations.list_generations(self.records.cluster, self.records.prefix)
+        if (made := find_generation(every, job.id)) is not None:
+            job = msgspec.structs.replace(job, generation=made.id)
+            state, reason = "succeeded", say_made(made)
+        elif job.cancel_requested_by:
             state, reason = "cancelled", f"cancelled by {job.cancel_requested_by}"
         with contextlib.suppress(LeaseLostError):  # it has ended
             await self._replace(end(job, state, reason), lambda now: not now.has_ended)

@@ -9,6 +9,7 @@ import msgspec
 from marquee.engine.generations import Generation
 from marquee.reindex.difference import Difference
 from marquee.reindex.gate import GateReport, read_pass
+from marquee.reindex.job import find_generation, say_made
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,24 +36,15 @@ def describe_known(generation: Generation, note: str) -> Outcome:
 
 
 def find_made(every: Sequence[Generation], job: str | None) -> Outcome | None:
-    """Return what a job has made live already, None for nothing.
-
-    Whoever ran it died, or was cancelled, before that was written down: it must be neither done twice nor
-    called off. That somebody has gone back since is no reason to do it again.
-    """
-    for each in every:
-        meta = each.meta
-        if job is None or meta is None or meta.job != job:
-            continue
-        if each.live or each.set_aside == "rolled back":
-            state = "live" if each.live else "gone back from by hand since"
-            return Outcome(
-                generation=each.id,
-                built=True,
-                swapped=each.live or meta.swapped_at is not None,
-                counts=meta.shown_counts,
-                took_s=0.0,
-                note=f"{each.id} was found when this job was looked at again: it is {state}",
-                gate=read_pass(meta),
-            )
-    return None
+    """Return what a job has made live already, None for nothing; see `job.find_generation`."""
+    if job is None or (made := find_generation(every, job)) is None or made.meta is None:
+        return None
+    return Outcome(
+        generation=made.id,
+        built=True,
+        swapped=made.live or made.meta.swapped_at is not None,
+        counts=made.meta.shown_counts,
+        took_s=0.0,
+        note=say_made(made),
+        gate=read_pass(made.meta),
+    )
