@@ -234,6 +234,7 @@ def test_no_secret_is_told_whatever_breaks(
     if fault == "wrong API key":
         environ["MARQUEE_ELASTICSEARCH_API_KEY"] = SECRETS["api_key"]
     if fault == "bug":
+        environ["MARQUEE_LOG_QUERIES"] = "true"  # else what a bug says is not told at all
         environ["BREAK_STATUS"] = " ".join(SECRETS[name] for name in ("password", "admin", "redis", "alert"))
     told: list[str] = []
     with (tmp_path / "stderr").open("w+") as stderr:

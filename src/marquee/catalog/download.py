@@ -92,7 +92,7 @@ async def fetch_set(base_url: str, home: Path, progress: Progress = SILENT) -> F
                     group.create_task(_Fetch(client, base_url, table, partial, previous, progress).run())
                     for table in TABLES
                 ]
-        except* Exception as failures:
+        except ExceptionGroup as failures:  # not `except*`: before Python 3.11.4 it wraps what it raises
             raise failures.exceptions[0] from failures
     progress.finish()
     states = {table.name: fetch.result() for table, fetch in zip(TABLES, fetches, strict=True)}

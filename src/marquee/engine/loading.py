@@ -57,7 +57,7 @@ async def load(
         async with asyncio.TaskGroup() as lanes:
             for _ in range(in_flight):
                 lanes.create_task(run_lane())
-    except* Exception as group:
+    except ExceptionGroup as group:  # not `except*`: before Python 3.11.4 it wraps what it raises
         raise group.exceptions[0] from group
     return total
 
