@@ -106,13 +106,14 @@ async def test_those_pushed_out_begin_again(monkeypatch: pytest.MonkeyPatch) -> 
         assert await spend(rates, 1) == [True]
 
 
-async def test_memory_costs_microseconds() -> None:
+async def test_memory_costs_no_more_with_every_client() -> None:
     async with Rates(settings_of()) as rates:
         limit = RateLimitItemPerMinute(1_000_000)
         began = time.perf_counter()
         for number in range(2000):
             await rates.spend(limit, str(number))
-        assert (time.perf_counter() - began) / 2000 < 100e-6
+        # 7 µs each on a quiet machine; the library's own store walks all its keys at every request.
+        assert (time.perf_counter() - began) / 2000 < 1e-3
 
 
 async def test_a_rate_holds_across_processes(redis_url: str) -> None:
