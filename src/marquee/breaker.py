@@ -45,8 +45,8 @@ class Breaker:
         return "half-open" if self._is_due() else "open"
 
     @contextlib.contextmanager
-    def guard(self) -> Iterator[None]:
-        """Make a call, and learn from how it ends.
+    def guard(self) -> Iterator[bool]:
+        """Make a call, and learn from how it ends; yields whether it is a trial, for which others wait.
 
         Raises:
             BreakerOpenError: it must not be made now.
@@ -57,7 +57,7 @@ class Breaker:
                 raise BreakerOpenError
             self._is_trying = True
         try:
-            yield
+            yield is_trial
         except self._failures:
             # Calls that began before it opened tell nothing new; their end must not put off the trial.
             if is_trial or self._failed < self._threshold:

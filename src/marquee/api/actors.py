@@ -69,7 +69,9 @@ async def match_actors(request: AnyRequest, answers: NamedDependency[Answers]) -
     parse(IdRequest, query_pairs(request))
     body = await json_body(request)
     asked = parse_match(body)
-    question = Question("match", MatchAnswer, msgspec.msgpack.encode(asked), limit_s=MATCH_WITHIN_S)
+    question = Question(
+        "match", MatchAnswer, msgspec.msgpack.encode(asked), limit_s=MATCH_WITHIN_S, is_heavy=True
+    )
     return await answers.send(request, question, lambda: answers.lookup.match(asked), body)
 
 

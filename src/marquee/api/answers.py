@@ -7,6 +7,7 @@ What stays the same from request to request is kept encoded; what does not (the 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 import zlib
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 from litestar import Request, Response
 
-from marquee import correlation
+from marquee import __version__, correlation
 from marquee.api.admission import Admission
 from marquee.api.cache import Cache, Entry, Key
 from marquee.api.live import Live
@@ -49,6 +50,8 @@ class Question(NamedTuple):
     """What was typed."""
     limit_s: float = ANSWER_WITHIN_S
     """Seconds it may take."""
+    is_heavy: bool = False
+    """Whether it is as much work as a hundred others."""
 
 
 def typed(endpoint: str, answer: type[Answer], asked: TypedRequest) -> Question:
@@ -105,7 +108,7 @@ class Answers:
         scope = request.scope
         seen = Asked(question.endpoint, body)
         scope["marquee.asked"] = seen  # type: ignore[typeddict-unknown-key]
-        asked = scope["path"].encode() + b"?" + scope["query_string"] + body
+        asked = b"".join((self._edition(), scope["path"].encode(), b"?", scope["query_string"], body))
         generation, is_confirmed = self._live.generation, self._live.is_confirmed
         if generation and is_confirmed and _is_known(request, etag := _make_etag(generation, asked)):
             seen.source, seen.generation = "client", generation
@@ -118,7 +121,7 @@ class Answers:
         except OverloadedError:
             seen.is_refused = True
             raise
-        is_stale = done.layer != "engine" and not is_confirmed
+        is_stale = done.layer in ("memory", "redis") and not is_confirmed
         encoding = time.perf_counter()
         content = _encode_head(question, done.generation, is_stale, started) + done.entry.tail
         stages = done.stages._replace(
@@ -145,16 +148,30 @@ class Answers:
     ) -> _Done:
         """Return the answer from memory, or by a flight that all share who ask the same at once."""
         looking = time.perf_counter()
-        key = Key(generation or "", self._live.epoch, question.endpoint, question.key)
+        digest = hashlib.blake2b(question.key, digest_size=16).digest()
+        key = Key(generation or "", self._live.epoch, question.endpoint, digest)
         if generation is not None and (entry := self._cache.find(key)) is not None:
             return _Done(generation, entry, "memory", Stages(cache_s=time.perf_counter() - looking))
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(self._fly(question, work, key))
             self._flights[key] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
-        # A client that hangs up ends his own wait only.
-        return await asyncio.shield(flight)
+            flight.add_done_callback(lambda ended: self._land(key, ended))
+            # A client that hangs up ends his own wait only.
+            return await asyncio.shield(flight)
+        return (await asyncio.shield(flight))._replace(layer="shared")
+
+    def _land(self, key: Key, flight: asyncio.Task[_Done]) -> None:
+        self._flights.pop(key, None)
+        if not flight.cancelled():
+            flight.exception()  # taken, also where everybody who waited has hung up
+
+    async def close(self) -> None:
+        """End what nobody waits for any more."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
 
     async def _fly(
         self,
@@ -167,7 +184,7 @@ class Answers:
             return _Done(key.generation, entry, "redis", Stages(cache_s=time.perf_counter() - began))
         looked = time.perf_counter()
         self._live.check_readable()
-        async with self._admission.enter():
+        async with self._admission.enter(is_heavy=question.is_heavy):
             entered = time.perf_counter()
             with budget.use(Budget(question.limit_s, _headers())) as own:
                 answer = await work()
@@ -184,6 +201,10 @@ class Answers:
             encode_s=time.perf_counter() - worked,
         )
         return _Done(answer.generation, entry, "engine", stages)
+
+    def _edition(self) -> bytes:
+        """What a client's copy is outdated by beside a swap: a clearing of the caches, another release."""
+        return f"{__version__} {self._live.epoch} ".encode()
 
     async def _describe(self, generation: str, etag: str) -> dict[str, str]:
         headers = {"Marquee-Generation": generation, "ETag": etag, "Cache-Control": self._cache_control}
@@ -210,7 +231,7 @@ def _is_known(request: Request[Any, Any, Any], etag: str) -> bool:
     # Of the raw headers: the framework's own form of them takes a twentieth of a cached answer's time.
     known = [value for name, value in request.scope["headers"] if name == b"if-none-match"]
     sent = [each.strip().removeprefix("W/") for value in known for each in value.decode("latin-1").split(",")]
-    return etag.removeprefix("W/") in sent or "*" in sent
+    return etag.removeprefix("W/") in sent
 
 
 @cache

@@ -30,6 +30,7 @@ from marquee.api.live import Live
 from marquee.api.measures import Measures
 from marquee.api.rates import Rates
 from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
+from marquee.api.shared import Shared
 from marquee.api.vitals import Vitals
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
@@ -99,14 +100,15 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     Raises:
         SettingsError: the tokens, the rate limit, Redis or the origins cannot be used.
     """
-    rates = Rates(settings)
+    shared = Shared(settings.redis_url) if settings.redis_url else None
+    rates = Rates(settings, shared)
     access = Access(settings, Tokens(settings), rates)
     headers = Headers(settings.cors_origins)
     breaker = Breaker((EngineUnavailableError,), threshold=ENGINE_FAILURES, pause_s=ENGINE_PAUSE_S)
     cluster = Cluster(endpoint, breaker)
     lookup = Lookup(cluster, settings.index_prefix)
     live = Live(cluster, settings.index_prefix)
-    cache = Cache(settings)
+    cache = Cache(settings, shared)
     measures = Measures()
     admission = Admission(settings.concurrency)
     measures.registry.register(Vitals(cache, breaker, admission, cluster))
@@ -127,15 +129,19 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     @asynccontextmanager
     async def run_beside(_: Litestar) -> AsyncGenerator[None]:
         watching = [asyncio.create_task(each) for each in (live.watch(), measures.watch_loop())]
-        async with cluster, rates:
-            await cache.open()
+        async with cluster:
+            if shared is not None:
+                await shared.open()
             try:
                 yield
             finally:
                 for each in watching:
                     each.cancel()
                 await asyncio.wait(watching)
-                await cache.close()
+                await answers.close()
+                cache.close()
+                if shared is not None:
+                    await shared.close()
 
     return Litestar(
         route_handlers=[

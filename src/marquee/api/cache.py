@@ -11,19 +11,14 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import msgspec
 from cachetools import LRUCache
-from redis import RedisError
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
-from marquee import tracing
-from marquee.breaker import Breaker, BreakerOpenError
-from marquee.errors import SettingsError
+from marquee import __version__, tracing
+from marquee.api.shared import Shared
 from marquee.settings import Settings
 
 Layer = Literal["memory", "redis"]
@@ -34,9 +29,9 @@ OVERHEAD_BYTES = 600
 MAX_SHARE = 1 / 16
 # A Redis next door answers within a millisecond; a search takes not much more than this.
 READ_TIMEOUT_S = 0.005
-# Nobody waits for a write, nor for the first connection.
+# Nobody waits for a write.
 WRITE_TIMEOUT_S = 0.25
-REDIS_FAILURES, REDIS_PAUSE_S = 3, 2.0
+CLEAR_TIMEOUT_S = 5.0
 # A generation lives for a day or two; what nobody asked for that long goes by itself.
 REDIS_TTL_S = 24 * 3600
 # Writes that wait for a slow Redis; more are dropped.
@@ -52,7 +47,7 @@ class Key(NamedTuple):
     epoch: str
     endpoint: str
     question: bytes
-    """The normalised question, encoded."""
+    """A digest of the normalised question: a hundred names with ten titles each are 400 KB."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -72,38 +67,24 @@ class Traffic(msgspec.Struct):
 
 
 class Cache:
-    """Both layers. Use `open`, then `close`."""
+    """Both layers. Use `close` at the end."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open the layers; Redis need not answer.
-
-        Raises:
-            SettingsError: the address of Redis is unusable.
-        """
+    def __init__(self, settings: Settings, shared: Shared | None) -> None:
+        """Keep answers in memory, and in Redis where there is one."""
         self.size_bytes = settings.cache_size_mb << 20
         self.traffic: dict[tuple[str, Layer], Traffic] = {}
         self._memory: LRUCache[Key, Entry] = LRUCache(
             max(1, self.size_bytes), getsizeof=lambda entry: len(entry.tail) + OVERHEAD_BYTES
         )
-        self._redis = _open_redis(settings.redis_url) if settings.redis_url and self.is_on else None
-        self._prefix = f"marquee:{settings.index_prefix}:"
-        self._breaker = Breaker(
-            (RedisError, OSError, TimeoutError), threshold=REDIS_FAILURES, pause_s=REDIS_PAUSE_S
-        )
+        self._shared = shared if self.is_on else None
+        # Another release may answer the same question otherwise.
+        self._prefix = f"marquee:{settings.index_prefix}:{__version__}:"
         self._writes: set[asyncio.Task[None]] = set()
-        self.redis_errors = 0
 
-    async def open(self) -> None:
-        """Connect to Redis, so that the first question need not; one that is away is tried again later."""
-        if (redis := self._redis) is not None:
-            await self._ask(lambda: redis.get(self._prefix), WRITE_TIMEOUT_S)
-
-    async def close(self) -> None:
-        """End what is under way and close Redis."""
+    def close(self) -> None:
+        """End what is under way."""
         for task in self._writes:
             task.cancel()
-        if self._redis is not None:
-            await self._redis.aclose()
 
     @property
     def is_on(self) -> bool:
@@ -115,7 +96,7 @@ class Cache:
         """The layers there are, the nearest first."""
         if not self.is_on:
             return ()
-        return ("memory", "redis") if self._redis is not None else ("memory",)
+        return ("memory", "redis") if self._shared is not None else ("memory",)
 
     @property
     def used_bytes(self) -> int:
@@ -130,7 +111,12 @@ class Cache:
     @property
     def redis_state(self) -> str | None:
         """closed where Redis answers, open where it is left alone; None where there is none."""
-        return self._breaker.state if self._redis is not None else None
+        return self._shared.state if self._shared is not None else None
+
+    @property
+    def redis_errors(self) -> int:
+        """Questions and answers that Redis did not take in time."""
+        return self._shared.errors if self._shared is not None else 0
 
     def find(self, key: Key) -> Entry | None:
         """Return what memory holds."""
@@ -142,15 +128,15 @@ class Cache:
 
     async def fetch(self, key: Key) -> Entry | None:
         """Return what Redis holds, and keep it in memory; None as well where Redis does not answer."""
-        if self._redis is None:
+        if (shared := self._shared) is None:
             return None
-        redis, name = self._redis, self._name(key)
+        name = self._name(key)
         with tracing.record("cache"):
-            packed = await self._ask(lambda: redis.get(name), READ_TIMEOUT_S)
+            packed = await shared.ask(lambda: shared.redis.get(name), READ_TIMEOUT_S)
         entry: Entry | None = None
         if packed is not None:
             try:
-                entry = msgspec.msgpack.decode(packed, type=Entry)
+                entry = msgspec.msgpack.decode(cast(bytes, packed), type=Entry)
             except msgspec.DecodeError:
                 _log.warning("Redis holds something else than Marquee's where its answers should be")
         self._count(key, "redis", entry is not None)
@@ -164,8 +150,12 @@ class Cache:
             return
         entry = Entry(tail, time.time())
         self._keep(key, entry)
-        if self._redis is not None and len(self._writes) < MAX_WRITES and self._breaker.state == "closed":
-            task = asyncio.create_task(self._send(self._redis, key, entry))
+        if (
+            (shared := self._shared) is not None
+            and len(self._writes) < MAX_WRITES
+            and shared.state == "closed"
+        ):
+            task = asyncio.create_task(self._send(shared, key, entry))
             self._writes.add(task)
             task.add_done_callback(self._writes.discard)
 
@@ -180,12 +170,13 @@ class Cache:
 
         What is left there belongs to another epoch, and goes by itself.
         """
-        if self._redis is None:
+        if self._shared is None:
             return True
+        redis = self._shared.redis
         try:
-            async with asyncio.timeout(5):
-                async for name in self._redis.scan_iter(self._prefix + "*", count=1000):
-                    await self._redis.unlink(name)
+            async with asyncio.timeout(CLEAR_TIMEOUT_S):
+                async for name in redis.scan_iter(self._prefix + "*", count=1000):
+                    await redis.unlink(name)
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("Redis could not be cleared: %s", type(error).__name__)
             return False
@@ -195,23 +186,9 @@ class Cache:
         if len(entry.tail) + OVERHEAD_BYTES <= self.size_bytes * MAX_SHARE:
             self._memory[key] = entry
 
-    async def _send(self, redis: Redis, key: Key, entry: Entry) -> None:
+    async def _send(self, shared: Shared, key: Key, entry: Entry) -> None:
         name, packed = self._name(key), msgspec.msgpack.encode(entry)
-        await self._ask(lambda: redis.set(name, packed, ex=REDIS_TTL_S), WRITE_TIMEOUT_S)
-
-    async def _ask(self, question: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
-        """Return Redis's answer, None where it gives none in time."""
-        try:
-            with self._breaker.guard():
-                async with asyncio.timeout(timeout_s):
-                    return await question()
-        except BreakerOpenError:
-            return None
-        except (RedisError, OSError, TimeoutError) as error:
-            self.redis_errors += 1
-            if self._breaker.state == "open":
-                _log.warning("Redis is left alone for a moment: %s", type(error).__name__)
-        return None
+        await shared.ask(lambda: shared.redis.set(name, packed, ex=REDIS_TTL_S), WRITE_TIMEOUT_S)
 
     def _name(self, key: Key) -> bytes:
         digest = hashlib.blake2b(msgspec.msgpack.encode(key), digest_size=16)
@@ -223,14 +200,3 @@ class Cache:
             counted.hits += 1
         else:
             counted.misses += 1
-
-
-def _open_redis(url: str) -> Redis:
-    try:
-        # Its own retries would wait for a server that is away; the breaker does that for all requests.
-        return Redis.from_url(url, retry=Retry(NoBackoff(), 0))
-    except (ValueError, RedisError) as error:
-        # What it says may quote the password.
-        raise SettingsError(
-            "MARQUEE_REDIS_URL takes redis://[user:password@]host[:port][/number], rediss://… or unix://path"
-        ) from error

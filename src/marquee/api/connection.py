@@ -99,7 +99,7 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._unparsed > MAX_HEADER_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "a header does not end")
-        elif self._is_read:
+        elif self._is_read and self.cycle is not None and not self.cycle.response_complete:
             self._unwatch()
         elif not self._is_refused:
             self._watch()
@@ -144,7 +144,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the request."""
         self._unparsed = 0
-        self._is_read = True
+        self._is_read, self._has_begun = True, False
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, ProcessCollector
 
-Source = Literal["client", "memory", "redis", "engine"]
+Source = Literal["client", "memory", "redis", "engine", "shared"]
+"""`client`: it had it already (304); `shared`: somebody else was just being answered the same."""
 STAGES = ("queue", "cache", "engine", "rerank", "encode")
 # From a cached answer to the deadline, with the promise of 500 ms as a bound, so that its share is exact.
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
@@ -99,6 +100,8 @@ class Measures:
         self._answers(asked.endpoint, asked.source).inc()
         if is_stale:
             self._stale(asked.endpoint).inc()
+        if asked.source == "shared":  # its stages are another request's, and were counted there
+            return
         for name, taken_s in zip(STAGES, asked.stages or (), strict=False):
             if taken_s:
                 self._stages(asked.endpoint, name).observe(taken_s)

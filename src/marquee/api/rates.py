@@ -8,32 +8,21 @@ request it goes through all the clients it knows.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
 import time
-from types import TracebackType
-from typing import Self
 
 from cachetools import LRUCache
 from limits import RateLimitItem, parse_many
 from limits.aio.storage import RedisStorage
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
+from marquee.api.shared import Shared
 from marquee.errors import SettingsError
 from marquee.settings import Settings
 
-# A Redis in the same building answers within a millisecond. One that does not within this is left alone for a
-# while, so that it costs one request in thousands these milliseconds, and the others nothing.
+# A Redis in the same building answers within a millisecond; one that does not within this is done without.
 REDIS_TIMEOUT_S = 0.02
-REDIS_REST_S = 5.0
 # Some 300 bytes each. Whoever is pushed out by so many others begins with a clean slate.
 MAX_CLIENTS = 50_000
-
-_log = logging.getLogger("marquee.api")
 
 
 def read_limits(text: str) -> tuple[RateLimitItem, ...]:
@@ -57,35 +46,23 @@ def read_limits(text: str) -> tuple[RateLimitItem, ...]:
 
 
 class Rates:
-    """Counts what everybody asks. Use as an async context manager."""
+    """Counts what everybody asks."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Prepare to count; Redis is asked for the first time when there is something to count.
-
-        Raises:
-            SettingsError: the address of Redis cannot be used.
-        """
+    def __init__(self, settings: Settings, shared: Shared | None) -> None:
         self._windows: LRUCache[str, _Window] = LRUCache(MAX_CLIENTS)
-        self._shared = _Shared(settings) if settings.redis_url else None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._shared is not None:
-            await self._shared.close()
+        self._counter = _Counter(shared, settings.index_prefix) if shared else None
 
     async def spend(self, limit: RateLimitItem, who: str) -> float:
         """Count a request and return 0, or where it is one too many, in how many seconds to come again."""
-        if self._shared is not None and (wait_s := await self._shared.spend(limit, who)) is not None:
-            return wait_s
         key = limit.key_for(who)
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = _Window()
-        return window.spend(limit.amount, limit.get_expiry(), time.monotonic())
+        # Counted here also while Redis counts: where it fails, nobody begins anew.
+        wait_s = window.spend(limit.amount, limit.get_expiry(), time.monotonic())
+        if self._counter is not None and (shared_s := await self._counter.spend(limit, who)) is not None:
+            return shared_s
+        return wait_s
 
 
 class _Window:
@@ -118,56 +95,20 @@ def _wait_for(amount: int, span_s: float, before: int, left_s: float, count: int
     return max(left_s, 0.001)
 
 
-class _Shared:
+class _Counter:
     """The same, counted in Redis; None where it does not answer."""
 
-    def __init__(self, settings: Settings) -> None:
-        try:
-            pool: ConnectionPool = ConnectionPool.from_url(
-                settings.redis_url,
-                socket_timeout=REDIS_TIMEOUT_S,
-                socket_connect_timeout=REDIS_TIMEOUT_S,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError:  # its text may quote the address, and that a password
-            raise SettingsError(
-                "MARQUEE_REDIS_URL takes redis://[user:password@]host[:port][/db], rediss://… or unix://path"
-            ) from None
-        self._redis = Redis(connection_pool=pool)
+    def __init__(self, shared: Shared, prefix: str) -> None:
+        self._shared = shared
         self._storage = RedisStorage(
             "async+redis://",
             implementation="redispy",
-            key_prefix=f"{settings.index_prefix}:rates",
-            connection_pool=pool,  # type: ignore[arg-type]  # as it documents, and does not declare
+            key_prefix=f"{prefix}:rates",
+            connection_pool=shared.redis.connection_pool,  # type: ignore[arg-type]  # as it documents
         )
-        self._asks_again_at = -math.inf
-        self._is_away = False
-
-    async def close(self) -> None:
-        await self._redis.aclose()
-        await self._redis.connection_pool.disconnect()
 
     async def spend(self, limit: RateLimitItem, who: str) -> float | None:
-        now = time.monotonic()
-        if now < self._asks_again_at:
-            return None
-        if self._is_away:
-            self._asks_again_at = now + REDIS_REST_S  # one tries; others do not wait with it
-        try:
-            async with asyncio.timeout(REDIS_TIMEOUT_S):
-                wait_s = await self._ask(limit, limit.key_for(who))
-        except (RedisError, OSError, TimeoutError) as error:
-            self._asks_again_at = time.monotonic() + REDIS_REST_S
-            if not self._is_away:
-                _log.warning(
-                    "Redis is away (%s): each process counts rate limits for itself", type(error).__name__
-                )
-            self._is_away = True
-            return None
-        if self._is_away:
-            self._is_away, self._asks_again_at = False, -math.inf
-            _log.warning("Redis is back: rate limits are counted there")
-        return wait_s
+        return await self._shared.ask(lambda: self._ask(limit, limit.key_for(who)), REDIS_TIMEOUT_S)
 
     async def _ask(self, limit: RateLimitItem, key: str) -> float:
         span_s = limit.get_expiry()

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from marquee import tracing
+from marquee.api.actors import MATCH_WITHIN_S
 from marquee.api.address import check_networks
 from marquee.api.app import create_app
 from marquee.api.connection import Connection
@@ -22,8 +23,8 @@ from marquee.engine.cluster import Cluster, Endpoint
 from marquee.errors import EngineError, SettingsError
 from marquee.settings import Settings
 
-# Requests in flight get this long to end after SIGTERM; none may take longer than a search's deadline.
-DRAIN_TIMEOUT_S = 5
+# Requests in flight get this long to end after SIGTERM: longer than any may take, which is a match.
+DRAIN_TIMEOUT_S = int(MATCH_WITHIN_S) + 1
 
 
 def bind(settings: Settings) -> socket.socket:

@@ -34,6 +34,8 @@ SEARCH_TIMEOUT_S = 2.0
 # Creating indexes, swapping aliases and reading the state wait for the master, not for a search thread.
 ADMIN_TIMEOUT_S = 30.0
 BULK_TIMEOUT_S = 120.0
+# Everybody waits for the call that tries whether the engine is back: it must not be one that may take 30 s.
+TRIAL_TIMEOUT_S = 1.0
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +166,9 @@ class Cluster:
             with tracing.record_call(path):
                 return await self._send(method, path, params, headers, body, timeout_s)
         try:
-            with tracing.record_call(path), self._breaker.guard():
+            with tracing.record_call(path), self._breaker.guard() as is_trial:
+                if is_trial:
+                    timeout_s = min(timeout_s, TRIAL_TIMEOUT_S)
                 return await self._send(method, path, params, headers, body, timeout_s)
         except BreakerOpenError:
             raise EngineUnavailableError("Elasticsearch was away a moment ago and is left alone") from None

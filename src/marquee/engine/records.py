@@ -189,6 +189,12 @@ class Records:
                     raise
                 self._is_there = False
                 await self.ensure()
+            except EngineConflictError:
+                # The client repeats a request whose connection broke; the first one may have been heard.
+                found = await self.cluster.get(self._alias, record_id, timeout_s=RECORD_TIMEOUT_S)
+                if found is None or found["_source"] != document:
+                    raise
+                return Version(found["_seq_no"], found["_primary_term"])
         return Version(answer["_seq_no"], answer["_primary_term"])
 
     async def delete(self, record_id: str) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
+from cachetools import LRUCache
 
 from marquee.engine import generations
 from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
@@ -119,27 +120,37 @@ def measure_age(meta: BuildMeta | None) -> int | None:
 
 
 class DataAge:
-    """How old a generation's data are, asking the engine now and then only."""
+    """How old generations' data are: the engine is asked now and then, and the first alone waits for it."""
 
     READ_EVERY_S = 30.0
+    KNOWN = 8
+    """Generations that are remembered: the live one, and those that cursors still name."""
 
     def __init__(self, cluster: Cluster, prefix: str) -> None:
         self._cluster, self._prefix = cluster, prefix
-        self._generation = ""
-        self._meta: BuildMeta | None = None
-        self._read_at = 0.0
+        self._known: LRUCache[str, tuple[BuildMeta | None, float]] = LRUCache(self.KNOWN)
+        self._reading: dict[str, asyncio.Task[None]] = {}
 
     async def measure(self, generation: str) -> int | None:
         """Return the age of a generation's data as `measure_age` does; None as well if it can't be read."""
-        now = time.monotonic()
-        if generation != self._generation or now - self._read_at > self.READ_EVERY_S:
-            if generation != self._generation:
-                self._meta = None
-            # Noted before the answer is there, so that one request asks and not all of a moment.
-            self._generation, self._read_at = generation, now
+        known = self._known.get(generation)
+        if known is None or time.monotonic() - known[1] > self.READ_EVERY_S:
+            reading = self._reading.get(generation)
+            if reading is None:
+                reading = self._reading[generation] = asyncio.create_task(self._read(generation))
+            if known is None:
+                await asyncio.shield(reading)
+                known = self._known[generation]
+        return measure_age(known[0])
+
+    async def _read(self, generation: str) -> None:
+        meta, _ = self._known.get(generation, (None, 0.0))
+        try:
             with contextlib.suppress(EngineError):
-                self._meta = await generations.read_meta(self._cluster, self._prefix, generation)
-        return measure_age(self._meta)
+                meta = await generations.read_meta(self._cluster, self._prefix, generation)
+        finally:
+            self._known[generation] = (meta, time.monotonic())
+            del self._reading[generation]
 
 
 async def read_status(cluster: Cluster, prefix: str) -> Status:
