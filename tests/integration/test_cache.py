@@ -174,13 +174,43 @@ async def test_redis_is_shared_and_clearing_reaches_everybody(
         assert (newest.action, newest.by, newest.outcome) == ("cache clear", "admin", "done")
 
 
+async def test_a_redis_that_is_well_answers_many_at_once(
+    own: Settings, endpoint: Endpoint, redis_url: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        clients = [stack.enter_context(serve(own, endpoint, MARQUEE_REDIS_URL=redis_url)) for _ in range(2)]
+        for client in clients:
+            await wait_until_ready(client)
+        questions = [{"q": "jake gylenhal", "limit": str(limit), "offset": str(offset)}
+                     for limit in range(1, 11) for offset in range(16)]  # fmt: skip
+        for question in questions:
+            await clients[0].get(SEARCH, params=question)
+        await asyncio.sleep(0.2)
+        for start in range(0, len(questions), 16):
+            part = questions[start : start + 16]
+            await asyncio.gather(*(clients[1].get(SEARCH, params=question) for question in part))
+        traffic = (await clients[1].get("/v1/admin/cache", headers=ADMIN)).json()["traffic"]
+        (redis,) = (each for each in traffic if each["layer"] == "redis")
+        # Who finds all connections busy for 5 ms asks the engine.
+        assert redis["hits"] > len(questions) / 2
+
+
+async def test_clearing_outdates_what_clients_hold(own: Settings, endpoint: Endpoint) -> None:
+    with serve(own, endpoint) as client:
+        await wait_until_ready(client)
+        etag = (await client.get(SUGGEST, params={"q": "jak"})).headers["etag"]
+        await client.delete("/v1/admin/cache", headers=ADMIN)
+        again = await client.get(SUGGEST, params={"q": "jak"}, headers={"If-None-Match": etag})
+        assert again.status_code == 200
+
+
 async def test_a_client_that_has_it_already_is_told_so(own: Settings, endpoint: Endpoint) -> None:
     with serve(own, endpoint) as client:
         await wait_until_ready(client)
         first = await client.get(SUGGEST, params={"q": "jak"})
         etag = first.headers["etag"]
         assert first.headers["cache-control"] == "public, max-age=60"
-        for sent in (etag, f'"other", {etag}', "*", etag.removeprefix("W/")):
+        for sent in (etag, f'"other", {etag}', etag.removeprefix("W/")):
             again = await client.get(SUGGEST, params={"q": "jak"}, headers={"If-None-Match": sent})
             assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
         for path, sent in ((f"{SUGGEST}?q=kea", etag), (f"{SUGGEST}?q=jak", 'W/"other"')):

@@ -123,6 +123,23 @@ async def test_more_than_a_slow_engine_can_answer_is_refused_quickly(
     assert (await client.get("/health/live")).status_code == 200
 
 
+async def test_matches_leave_places_for_others(client: httpx.AsyncClient, faults: EngineFaults) -> None:
+    faults.delay_s = 0.2
+    names = [f"jake {number}" for number in range(20)]
+
+    async def match(number: int) -> int:
+        queries = [{"id": name, "name": f"{name} {number}"} for name in names]
+        return (await client.post("/v1/actors/match", json={"queries": queries})).status_code
+
+    matches = [asyncio.create_task(match(number)) for number in range(12)]
+    await asyncio.sleep(0.1)
+    suggests = [
+        (await client.get("/v1/actors/suggest", params={"q": f"brad {n}"})).status_code for n in range(5)
+    ]
+    assert suggests == [200] * 5
+    assert set(await asyncio.gather(*matches)) <= {200, 503}
+
+
 async def test_a_client_that_hangs_up_harms_nobody(client: httpx.AsyncClient, faults: EngineFaults) -> None:
     faults.delay_s = 0.5
     for number in range(6):

@@ -70,7 +70,8 @@ def test_after_the_pause_one_call_tries(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 3)
     clock.now_s += 1
     assert state_of(breaker) == "half-open"
-    with breaker.guard(), pytest.raises(BreakerOpenError), breaker.guard():
+    with breaker.guard() as is_trial, pytest.raises(BreakerOpenError), breaker.guard():
+        assert is_trial, "who makes it must know that others wait"
         pytest.fail("a second call was made beside the trial")
     assert state_of(breaker) == "closed"
 

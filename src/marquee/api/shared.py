@@ -70,7 +70,10 @@ class Shared:
     async def open(self) -> None:
         """Connect, so that the first questions need not; one that is away is tried again later."""
         pings = (self._within(self._ping, OPEN_TIMEOUT_S) for _ in range(CONNECTIONS))
-        await asyncio.gather(*pings, return_exceptions=True)
+        answers = await asyncio.gather(*pings, return_exceptions=True)
+        errors = [each for each in answers if isinstance(each, Exception)]
+        if len(errors) == CONNECTIONS:
+            self._tell_away(errors[0])
 
     async def close(self) -> None:
         """Close the connections."""
@@ -133,7 +136,11 @@ class Shared:
             return
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self.open())
-        if self._breaker.state == "open" and not self._is_away:
+        if self._breaker.state == "open":
+            self._tell_away(error)
+
+    def _tell_away(self, error: Exception) -> None:
+        if not self._is_away:
             self._is_away = True
             _log.warning(
                 "Redis is away (%s): each process keeps answers and counts rates for itself",
