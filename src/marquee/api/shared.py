@@ -112,6 +112,8 @@ class Shared:
 
     async def _within(self, question: Callable[[], Awaitable[T]], timeout_s: float) -> T:
         asking = asyncio.ensure_future(question())
+        # What it comes to when nobody waits any more is nobody's trouble.
+        asking.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             await asyncio.wait([asking], timeout=timeout_s)
             for _ in range(GRACE_TURNS):
