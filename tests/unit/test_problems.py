@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from cachetools import LRUCache
 from litestar.exceptions import HTTPException, InternalServerException, MethodNotAllowedException
 
 from marquee import errors
@@ -116,3 +117,13 @@ def test_the_frameworks_refusals_are_problems_too() -> None:
     response = respond_to_http(None, MethodNotAllowedException(headers={"Allow": "GET"}))  # type: ignore[arg-type]
     assert read(response)["type"] == "/problems/method-not-allowed"
     assert (response.status_code, response.headers["Allow"]) == (405, "GET")
+
+
+def test_a_trouble_of_the_engine_is_logged_now_and_then(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problems, "_said", LRUCache(32))
+    for _ in range(100):
+        respond_to_error(None, errors.EngineUnavailableError("away"))  # type: ignore[arg-type]
+        respond_to_error(None, errors.EngineUnavailableError("in part"))  # type: ignore[arg-type]
+    assert sorted(record.message for record in caplog.records) == ["away", "in part"]

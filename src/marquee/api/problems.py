@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from cachetools import LRUCache
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
@@ -18,7 +20,11 @@ MEDIA_TYPE = "application/problem+json"
 # A restart of the managed node takes about 10 s; asking every 5 s finds it soon and costs nothing.
 RETRY_AFTER_S = 5
 
+SAY_EVERY_S = 5.0
+
 _log = logging.getLogger("marquee.api")
+_said: LRUCache[str, float] = LRUCache(32)
+"""Which troubles of the engine were logged when."""
 
 
 class ParameterError(msgspec.Struct, frozen=True):
@@ -125,12 +131,20 @@ def respond_to_error(_: Request[Any, Any, Any], error: errors.MarqueeError) -> R
         _log.error("%s: %s", type(error).__name__, _tell(error), exc_info=error)
         detail = "The fault is on this side and has been logged."
     elif isinstance(error, errors.EngineError) and kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        _log.warning("%s", _tell(error))
+        _warn(_tell(error))
     parameters: tuple[ParameterError, ...] = ()
     if isinstance(error, errors.RequestError):
         parameters = tuple(ParameterError(name, message) for name, message in error.errors.items())
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, errors.RateLimitError) else {}
     return respond(kind, detail, parameters, headers)
+
+
+def _warn(text: str) -> None:
+    """Log a trouble of the engine, not at each of hundreds of requests that meet it."""
+    now = time.monotonic()
+    if now - _said.get(text, float("-inf")) >= SAY_EVERY_S:
+        _said[text] = now
+        _log.warning("%s", text)
 
 
 def _tell(error: errors.MarqueeError) -> str:
