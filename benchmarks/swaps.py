@@ -176,7 +176,8 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> 
     packed = (folder / "name.basics.tsv.gz").read_bytes()
     lines = gzip.decompress(packed).rstrip(b"\n").split(b"\n")
     names = [line.split(b"\t")[1].decode() for line in lines[1:]]
-    environ = environ_for(endpoint, PREFIX, home, MARQUEE_PEOPLE="everyone")
+    # Without the cache: it is empty after every swap, and a capacity measured with a warm one is another.
+    environ = environ_for(endpoint, PREFIX, home, MARQUEE_PEOPLE="everyone", MARQUEE_CACHE_SIZE_MB="0")
     async with Cluster(endpoint) as cluster:
         await remove_indexes(cluster, PREFIX)
         print_header(
