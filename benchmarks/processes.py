@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from marquee.catalog.synth import synthesise
 from marquee.engine.cluster import Cluster, Endpoint
 
 START_TIMEOUT_S = 30
@@ -72,6 +73,14 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
     process.wait()
+
+
+async def index_synthetic(cluster: Cluster, environ: dict[str, str], folder: Path, people: int) -> None:
+    """Make files of so many people, and index them alone under the prefix of `environ`."""
+    synthesise(folder, people, seed=1)
+    await remove_indexes(cluster, environ["MARQUEE_INDEX_PREFIX"])
+    command = [sys.executable, "-m", "marquee", "reindex", "--data", str(folder)]
+    subprocess.run(command, env=environ, check=True, capture_output=True)  # noqa: ASYNC221
 
 
 async def remove_indexes(cluster: Cluster, prefix: str) -> None:

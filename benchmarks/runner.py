@@ -76,6 +76,11 @@ def print_figures(figures: Mapping[str, Sequence[float]], unit: str, baseline: s
     OUT.print(table)
 
 
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value that a share of them, 0 to 1, does not exceed; not a number where there is none."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else math.nan
+
+
 def fit_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
     """Return the exponent e of cost = a * size ** e, by least squares on the logarithms; 1 is linear."""
     return statistics.linear_regression(list(map(math.log, sizes)), list(map(math.log, costs))).slope

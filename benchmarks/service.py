@@ -30,9 +30,8 @@ import aiohttp
 import msgspec
 from rich.table import Table
 
-from benchmarks.processes import environ_for, remove_indexes, run_service
+from benchmarks.processes import environ_for, index_synthetic, remove_indexes, run_service
 from benchmarks.runner import OUT, print_header
-from marquee.catalog.synth import synthesise
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.names import normalise
@@ -177,15 +176,11 @@ def show(
 
 
 async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> None:
-    folder = work / "data"
-    synthesise(folder, arguments.people, seed=1)
     environ = environ_for(endpoint, PREFIX, work / "home", MARQUEE_PEOPLE="everyone")
     auth = aiohttp.encode_basic_auth(endpoint.username, endpoint.password) if endpoint.username else ""
     headers = {"Authorization": auth} if auth else {}
     async with Cluster(endpoint) as cluster, aiohttp.ClientSession() as session:
-        await remove_indexes(cluster, PREFIX)
-        command = [sys.executable, "-m", "marquee", "reindex", "--data", str(folder)]
-        subprocess.run(command, env=environ, check=True, capture_output=True)  # noqa: ASYNC221
+        await index_synthetic(cluster, environ, work / "data", arguments.people)
         print_header(
             "What the service adds",
             f"{arguments.people:,} synthetic people, everyone indexed",

@@ -40,7 +40,7 @@ from benchmarks.processes import (
     run_service,
     start_worker,
 )
-from benchmarks.runner import OUT, print_header
+from benchmarks.runner import OUT, print_header, quantile
 from marquee.catalog.synth import synthesise
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster, Endpoint
@@ -164,10 +164,6 @@ def pack_year(lines: Sequence[bytes], year: int) -> bytes:
         fields[2], fields[3] = str(year).encode(), rb"\N"
         rows.append(b"\t".join(fields))
     return gzip.compress(b"\n".join(rows) + b"\n", 1)
-
-
-def quantile(samples: Sequence[float], share: float) -> float:
-    return sorted(samples)[min(len(samples) - 1, int(share * len(samples)))]
 
 
 async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> bool:

@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -32,10 +30,9 @@ import uvloop
 from rich.table import Table
 
 from benchmarks.error_model import slip
-from benchmarks.processes import environ_for, remove_indexes, run_service
-from benchmarks.runner import OUT, print_header
+from benchmarks.processes import environ_for, index_synthetic, remove_indexes, run_service
+from benchmarks.runner import OUT, print_header, quantile
 from benchmarks.wire import Wire
-from marquee.catalog.synth import synthesise
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.settings import read_settings
@@ -140,10 +137,6 @@ async def find_capacity(wire: Wire, mix: Mix, hold_s: float) -> float:
     return low
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("nan")
-
-
 def show(title: str, samples: Sequence[Sample]) -> None:
     """Print what became of the requests of each kind, and of all."""
     table = Table(title=title, title_justify="left", box=None, header_style="dim")
@@ -225,13 +218,9 @@ async def measure(
 
 
 async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> bool:
-    folder = work / "data"
-    synthesise(folder, arguments.people, seed=1)
     environ = environ_for(endpoint, PREFIX, work / "home", MARQUEE_PEOPLE="everyone")
     async with Cluster(endpoint) as cluster:
-        await remove_indexes(cluster, PREFIX)
-        command = [sys.executable, "-m", "marquee", "reindex", "--data", str(folder)]
-        subprocess.run(command, env=environ, check=True, capture_output=True)  # noqa: ASYNC221
+        await index_synthetic(cluster, environ, work / "data", arguments.people)
         print_header(
             "Traffic",
             f"{arguments.people:,} synthetic people, everyone indexed",

@@ -50,11 +50,6 @@ async def own(
 
 
 @pytest.fixture
-def records(cluster: Cluster, own: Settings) -> Records:
-    return Records(cluster, own.index_prefix)
-
-
-@pytest.fixture
 def proxy(endpoint: Endpoint) -> Iterator[Proxy]:
     parts = urlsplit(endpoint.urls[0])
     proxy = Proxy((parts.hostname or "", parts.port or 9200))

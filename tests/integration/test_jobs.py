@@ -32,7 +32,6 @@ from marquee.reindex.job import Job, JobRequest, end
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
-from tests.conftest import remove_indexes
 from tests.integration.test_reindex import write_files
 from tests.proxy import Proxy
 
@@ -40,13 +39,6 @@ pytestmark = pytest.mark.anyio
 
 TTL_S = 1.0
 WAITING, HERE = JobRequest(source="sample"), JobRequest(source="sample", attended=True)
-
-
-@pytest.fixture
-async def jobs(cluster: Cluster, settings: Settings) -> AsyncIterator[Jobs]:
-    prefix = f"{settings.index_prefix}-jobs"
-    yield Jobs(Records(cluster, prefix))
-    await remove_indexes(cluster, prefix)
 
 
 async def run_by_a_worker(jobs: Jobs) -> tuple[Job, Lease]:
@@ -142,10 +134,9 @@ async def test_a_dead_job_that_was_cancelled_is_cancelled(jobs: Jobs) -> None:
 
 
 async def test_a_job_whose_process_died_after_its_swap_has_succeeded(
-    cluster: Cluster, jobs: Jobs, settings: Settings, tmp_path: Path
+    cluster: Cluster, jobs: Jobs, own: Settings, tmp_path: Path
 ) -> None:
     write_files(tmp_path, "Jake Gyllenhaal")
-    own = msgspec.structs.replace(settings, index_prefix=jobs.records.prefix, home=tmp_path / "home")
     made = (await reindex(own, cluster, open_source(tmp_path), SILENT)).generation
     dead, _ = await run_by_a_worker(jobs)
     await generations.update_meta(cluster, own.index_prefix, made, job=dead.id)

@@ -15,7 +15,6 @@ from marquee.api.jobs import follow
 from marquee.engine import lease
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.lease import Lease
-from marquee.engine.records import Records
 from marquee.errors import OtherReleaseError
 from marquee.reindex import audit, presence
 from marquee.reindex.job import Job, JobRequest
@@ -41,11 +40,6 @@ async def own(cluster: Cluster, settings: Settings) -> AsyncIterator[Settings]:
     )
     yield own
     await remove_indexes(cluster, own.index_prefix)
-
-
-@pytest.fixture
-def jobs(cluster: Cluster, own: Settings) -> Jobs:
-    return Jobs(Records(cluster, own.index_prefix))
 
 
 async def change(jobs: Jobs, job: Job, changes: dict[str, Any]) -> None:

@@ -89,7 +89,6 @@ class Answers:
         self._cache, self._live, self._admission = kept, live, admission
         self._data_age, self._measures = data_age, measures
         # Where a token is needed, no cache on the way may answer who has none.
-        # Where a token is needed, no cache on the way may answer who has none.
         self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}"
         self._flights: dict[Key, asyncio.Task[_Done]] = {}
 
@@ -192,7 +191,7 @@ class Answers:
         tail = _encode_tail(question, answer)
         entry = Entry(tail, time.time())
         if answer.generation == key.generation:  # else swapped since: found under its own key next time
-            self._cache.store(key, tail)
+            self._cache.store(key, entry)
         stages = Stages(
             cache_s=looked - began,
             queue_s=entered - looked,

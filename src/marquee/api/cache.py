@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from typing import Literal, NamedTuple, cast
 
 import msgspec
@@ -22,7 +21,6 @@ from marquee.api.shared import Shared
 from marquee.settings import Settings
 
 Layer = Literal["memory", "redis"]
-LAYERS: tuple[Layer, ...] = ("memory", "redis")
 # What Python adds to an entry: the key, the struct, the slots of two dictionaries. Measured with tracemalloc.
 OVERHEAD_BYTES = 600
 # An answer larger than this share of the memory would push out too many others.
@@ -144,11 +142,10 @@ class Cache:
             self._keep(key, entry)
         return entry
 
-    def store(self, key: Key, tail: bytes) -> None:
+    def store(self, key: Key, entry: Entry) -> None:
         """Keep an answer; what goes to Redis goes there beside the request."""
         if not self.is_on:
             return
-        entry = Entry(tail, time.time())
         self._keep(key, entry)
         if (
             (shared := self._shared) is not None

@@ -46,11 +46,6 @@ class Live:
         """Whether the engine said so just now."""
         return time.monotonic() - self._confirmed_at < CONFIRMED_FOR_S
 
-    @property
-    def unconfirmed_s(self) -> float:
-        """Seconds since the engine last said so."""
-        return time.monotonic() - self._confirmed_at
-
     async def refresh(self) -> None:
         """Ask the engine now; raises EngineError."""
         state = await read_state(self._cluster, self._prefix)

@@ -21,7 +21,7 @@ from marquee.reindex.canaries import try_canaries
 from marquee.reindex.gate import GateReport, check_build, explain_refusal, is_comparable, read_pass
 from marquee.reindex.job import JobRequest
 from marquee.reindex.outcome import Outcome
-from marquee.reindex.pin import read_pin
+from marquee.reindex.pin import Pin, read_pin
 from marquee.reindex.provenance import write_quality
 from marquee.reindex.warming import warm
 from marquee.settings import Settings
@@ -64,8 +64,7 @@ class Promotion:
         outcome = msgspec.structs.replace(outcome, gate=report)
         meta = msgspec.structs.replace(meta, gate=msgspec.to_builtins(report), set_aside="", job=self._job)
         if (held := await read_pin(self._records)) is not None:
-            note = f"not made live: {held.generation} is pinned by {held.by}"
-            outcome = await self._set_aside(generation, outcome, meta, "held", note)
+            outcome = await self._hold_back(generation, outcome, meta, held)
             await self._clean_up(set())
             return outcome
         await self._write(generation, meta)
@@ -74,8 +73,7 @@ class Promotion:
             await _end_uncut(self._make_live(generation, live, marker))
         except ConflictError:
             if (held := await read_pin(self._records)) is not None:  # since it was looked for
-                note = f"not made live: {held.generation} is pinned by {held.by}"
-                return await self._set_aside(generation, outcome, meta, "held", note)
+                return await self._hold_back(generation, outcome, meta, held)
             note = (
                 "not made live: another generation was made live by hand meanwhile. It is kept: "
                 f"`marquee rollback {generation}` makes it live"
@@ -115,6 +113,11 @@ class Promotion:
             ):
                 pass
         return report
+
+    async def _hold_back(self, generation: str, outcome: Outcome, meta: BuildMeta, held: Pin) -> Outcome:
+        """Keep a good generation for when the pin is taken off."""
+        note = f"not made live: {held.generation} is pinned by {held.by}"
+        return await self._set_aside(generation, outcome, meta, "held", note)
 
     async def _set_aside(
         self, generation: str, outcome: Outcome, meta: BuildMeta, why: SetAside, note: str
