@@ -3,121 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser import PHONE, POOR_CONTRAST, Watched
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM_ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE: ViewportSize = {"width": 360, "height": 740}
 GENERATION = "v1-20260101t000000"
 MARKUP = '<img src=x onerror="document.title=1"><b>Bold</b> & Co'
 # Unbroken, so that only breaking inside the word keeps it on a phone's screen.
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 4
-
-# WCAG 2.2, 1.4.3: the contrast of every visible text with the nearest opaque background behind it.
-POOR_CONTRAST = """() => {
-  const parts = (color) => {
-    const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (color) => {
-    const [r, g, b] = parts(color).slice(0, 3).map((each) => each / 255)
-      .map((each) => (each <= .04045 ? each / 12.92 : ((each + .055) / 1.055) ** 2.4));
-    return .2126 * r + .7152 * g + .0722 * b;
-  };
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const color = getComputedStyle(each).backgroundColor;
-      if (parts(color)[3] === 255) return color;
-    }
-    return "white";
-  };
-  const poor = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    if (!hasText || !element.checkVisibility() || element.closest("noscript")) continue;
-    const style = getComputedStyle(element);
-    const [low, high] = [light(style.color), light(behind(element))].sort((a, b) => a - b);
-    const ratio = (high + .05) / (low + .05);
-    const isLarge = parseFloat(style.fontSize) >= 24;
-    if (ratio < (isLarge ? 3 : 4.5)) poor.push(`${element.textContent.slice(0, 40)}: ${ratio.toFixed(2)}`);
-  }
-  return poor;
-}"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    executable = os.environ.get("MARQUEE_CHROMIUM") or shutil.which("chromium")
-    if not executable:
-        reason = "no Chromium: install Debian's `chromium`, or point MARQUEE_CHROMIUM at one"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page, and what went wrong on it or left its origin."""
-
-    def __init__(self, page: Page, origin: str) -> None:
-        self.page = page
-        self.origin = origin
-        self.errors: list[str] = []
-        self.foreign: list[str] = []
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self._see(request.url))
-
-    def open(self, query: str | None = None) -> Page:
-        self.page.goto(self.origin + "/" + (f"?q={query.replace(' ', '+')}" if query else ""))
-        return self.page
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        # Chromium itself reports every answer that is not a success; the tests of those cause them.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            self.errors.append(message.text)
-
-    def _see(self, url: str) -> None:
-        if not url.startswith(self.origin + "/"):
-            self.foreign.append(url)
-
-
-@pytest.fixture(params=["desktop"])
-def watched(request: pytest.FixtureRequest, chromium: Browser, service_url: str) -> Iterator[Watched]:
-    origin = service_url.rstrip("/")
-    if request.param == "phone":
-        context = chromium.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
-    else:
-        context = chromium.new_context(color_scheme="dark" if request.param == "dark" else "light")
-    context.set_default_timeout(10_000)
-    page = Watched(context.new_page(), origin)
-    yield page
-    context.close()
-    assert page.errors == []
-    assert page.foreign == [], "everything the page needs comes from the service itself"
 
 
 def _type(page: Page, text: str) -> None:
@@ -621,3 +522,9 @@ def test_the_policy_stops_what_is_smuggled_in(watched: Watched) -> None:
     assert len(watched.errors) == 2
     watched.errors.clear()
     watched.foreign.clear()
+
+
+def test_axe_finds_no_violation(watched: Watched) -> None:
+    page = watched.open("jake gylenhal")
+    expect(page.get_by_role("heading", level=3).first).to_have_text("Jake Gyllenhaal")
+    assert watched.list_violations() == []

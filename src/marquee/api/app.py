@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, MediaType, Request, Response, Router, get
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotFoundException
@@ -19,7 +17,7 @@ from litestar.openapi.spec import Components, License
 from litestar.static_files import create_static_files_router
 
 from marquee import __version__
-from marquee.api import actors, admin, health, problem_pages, problems, telemetry, titles
+from marquee.api import actors, admin, health, pages, problem_pages, problems, telemetry, titles
 from marquee.api.access import Access
 from marquee.api.admission import Admission
 from marquee.api.answers import Answers
@@ -41,8 +39,6 @@ from marquee.reindex.status import DataAge
 from marquee.search.lookup import Lookup
 from marquee.settings import Settings
 
-STATIC = Path(str(files("marquee.api"))) / "static"
-
 MAX_URL_BYTES = 32 << 10
 # An engine that failed so often running is left alone for so long, and then tried by one request.
 ENGINE_FAILURES, ENGINE_PAUSE_S = 5, 1.0
@@ -52,19 +48,7 @@ class _SwaggerPage(OpenAPIRenderPlugin):
     """The API's documentation from our own files: the framework's pages load theirs from a CDN."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
-        return (STATIC / "swagger-ui" / "page.html").read_bytes()
-
-
-@get("/", include_in_schema=False, media_type=MediaType.HTML)
-async def demo() -> Response[bytes]:
-    """The demo page."""
-    return Response((STATIC / "demo.html").read_bytes(), media_type=MediaType.HTML)
-
-
-@get("/favicon.ico", include_in_schema=False)
-async def favicon() -> Response[bytes]:
-    """The icon browsers ask for by themselves."""
-    return Response((STATIC / "favicon.svg").read_bytes(), media_type="image/svg+xml")
+        return (pages.STATIC / "swagger-ui" / "page.html").read_bytes()
 
 
 async def refuse_odd_urls(request: Request[Any, Any, Any]) -> None:
@@ -145,8 +129,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            demo,
-            favicon,
+            *pages.PAGES,
             health.live,
             health.ready,
             telemetry.metrics,
@@ -170,7 +153,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             admin.administer(access),
             create_static_files_router(
                 path="/static",
-                directories=[STATIC],
+                directories=[pages.STATIC],
                 include_in_schema=False,
                 exception_handlers={
                     HTTPException: problems.respond_to_missing_file,
