@@ -116,14 +116,15 @@ def _cover(tokens: list[str], start: int, letters: int) -> _Cover:
 
 def _suggest(person: Completed, cover: _Cover) -> Suggestion:
     located = names.locate(person.name)
-    covered = [located[at][1][:letters] for at, letters in sorted(cover)]
     return Suggestion(
         nconst=person.nconst,
         name=person.name,
         birth_year=person.birth_year,
         death_year=person.death_year,
         known_for=_headline(person),
-        highlight=tuple((places[0][0], places[-1][1]) for places in covered),
+        highlight=tuple(
+            (located[at].starts[0], located[at].ends[letters - 1]) for at, letters in sorted(cover)
+        ),
     )
 
 
