@@ -336,7 +336,9 @@ async def test_the_age_of_imdbs_data_is_read_now_and_then(
     _, own = imdb
     made = await reindex(own, cluster, await open_choice(Choice(kind="imdb"), own, SILENT), SILENT)
     age = DataAge(cluster, own.index_prefix)
-    first = await age.measure(made.generation)
+    assert not age.is_known(made.generation)
+    await age.learn(made.generation)
+    first = age.tell(made.generation)
     assert first is not None
     assert 0 <= first < 60
 
@@ -344,10 +346,14 @@ async def test_the_age_of_imdbs_data_is_read_now_and_then(
         raise EngineError("asked again")
 
     monkeypatch.setattr(generations, "read_meta", fail)
-    assert await age.measure(made.generation) in (first, first + 1), "the engine is not asked again so soon"
+    assert age.tell(made.generation) in (first, first + 1), "the engine is not asked again so soon"
     monkeypatch.setattr(DataAge, "READ_EVERY_S", 0.0)
-    assert await age.measure(made.generation) is not None, "an engine that is away does not make it unknown"
-    assert await age.measure("v1-20200101t000000") is None
+    for _ in range(3):
+        assert age.tell(made.generation) is not None, "an engine that is away does not make it unknown"
+        await asyncio.sleep(0.01)
+    await age.learn("v1-20200101t000000")
+    assert age.is_known("v1-20200101t000000"), "nobody waits for it again"
+    assert age.tell("v1-20200101t000000") is None
 
 
 async def test_a_source_that_fails_falls_back_and_does_not_confirm(

@@ -7,7 +7,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from marquee.api.answers import Question, _encode_head, _encode_tail, typed
+from marquee.api.question import Question, typed
+from marquee.api.reply import encode_head, encode_tail
 from marquee.search.answer import ENVELOPE, Answer, SearchAnswer, SuggestAnswer
 from marquee.search.request import SearchRequest
 
@@ -42,7 +43,7 @@ def test_the_envelope_comes_first(kind: type[Any]) -> None:
 def test_what_is_kept_and_what_is_set_make_the_whole(kind: type[Any], is_stale: bool) -> None:
     answer = make(kind)
     question = Question("test", kind, b"", query='a "b"')
-    whole = _encode_head(question, answer.generation, is_stale, 0.0) + _encode_tail(question, answer)
+    whole = encode_head(question, answer.generation, is_stale, 0.0) + encode_tail(question, answer)
     found, expected = msgspec.json.decode(whole), msgspec.json.decode(msgspec.json.encode(answer))
     assert found.pop("stale", False) is is_stale
     expected.pop("stale", None)
@@ -85,4 +86,4 @@ def test_every_parameter_is_tried_above() -> None:
 def test_endpoints_do_not_share_questions() -> None:
     """A search and a suggest with the same parameters are told apart by their endpoint."""
     first = Question("search", SearchAnswer, b"x")
-    assert first._replace(endpoint="suggest", answer=SuggestAnswer) != first
+    assert msgspec.structs.replace(first, endpoint="suggest", answer=SuggestAnswer) != first

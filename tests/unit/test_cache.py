@@ -46,7 +46,8 @@ def test_a_cache_that_is_off_keeps_nothing() -> None:
 
 def test_hits_and_misses_are_counted_by_endpoint() -> None:
     cache = open_cache(1)
-    cache.find(key(1))
+    assert cache.find(key(1)) is None
+    cache.count_miss(key(1))
     cache.store(key(1), Entry(b"x", 0.0))
     cache.find(key(1))
     counted = cache.traffic["search", "memory"]

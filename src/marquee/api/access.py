@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from marquee.api.address import client_of
 from marquee.api.auth import Role, Token, Tokens, digest_of
 from marquee.api.rates import MAX_CLIENTS, Rates, read_limits
-from marquee.errors import ForbiddenError, RateLimitError, SettingsError, UnauthorizedError
+from marquee.errors import AccessError, ForbiddenError, RateLimitError, SettingsError, UnauthorizedError
 from marquee.settings import Settings
 
 Middleware = Callable[[ASGIApp], ASGIApp]
@@ -66,12 +66,27 @@ class Access:
         def wrap(app: ASGIApp) -> ASGIApp:
             async def admit(scope: Scope, receive: Receive, send: Send) -> None:
                 if scope.get("method") != "OPTIONS":  # which browsers ask without a token
-                    await self._check(scope, role)
+                    await self._check_once(scope, role)
                 await app(scope, receive, send)
 
             return admit
 
         return wrap
+
+    async def check_reader(self, scope: Any) -> None:
+        """Do what the middleware of readers does, which then finds it done; raises AccessError."""
+        await self._check_once(scope, self._reading)
+
+    async def _check_once(self, scope: Any, role: Role | None) -> None:
+        if "marquee.access" not in scope:
+            try:
+                await self._check(scope, role)
+            except AccessError as error:
+                scope["marquee.access"] = error
+            else:
+                scope["marquee.access"] = None
+        if (refusal := scope["marquee.access"]) is not None:
+            raise refusal
 
     async def _check(self, scope: Any, role: Role | None) -> None:
         """Note the token as the request's `auth`, and count the request.

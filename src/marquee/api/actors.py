@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import Parameter
 
-from marquee.api.answers import Answers, Question, typed
+from marquee.api.answers import Answers
 from marquee.api.operation import json_body, operation_for, operation_taking, query_pairs
+from marquee.api.question import Question, typed
+from marquee.api.reply import Reply
 from marquee.api.responses import BODY_PROBLEMS, NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import ActorAnswer, CreditsAnswer, MatchAnswer, SearchAnswer, SuggestAnswer
 from marquee.search.request import (
@@ -46,7 +48,7 @@ MAX_MATCH_BYTES = 1 << 20
     tags=["actors"],
     responses=data_of(SearchAnswer) | PROBLEMS,
 )
-async def search_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
+async def search_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return ranked hits for a name in any spelling."""
     asked = parse(SearchRequest, query_pairs(request))
     return await answers.send(
@@ -64,7 +66,7 @@ async def search_actors(request: AnyRequest, answers: NamedDependency[Answers]) 
     request_max_body_size=MAX_MATCH_BYTES,
     responses=data_of(MatchAnswer) | PROBLEMS | BODY_PROBLEMS,
 )
-async def match_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
+async def match_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
     parse(IdRequest, query_pairs(request))
     body = await json_body(request)
@@ -83,7 +85,7 @@ async def match_actors(request: AnyRequest, answers: NamedDependency[Answers]) -
     tags=["actors"],
     responses=data_of(SuggestAnswer) | PROBLEMS,
 )
-async def suggest_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
+async def suggest_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return the people whose names may become what is being typed."""
     asked = parse(SuggestRequest, query_pairs(request))
     return await answers.send(
@@ -102,7 +104,7 @@ async def get_actor(
     request: AnyRequest,
     answers: NamedDependency[Answers],
     nconst: Nconst,
-) -> Response[Any]:
+) -> Reply:
     """Return a person by id."""
     parse(IdRequest, query_pairs(request))
     wanted = check_id("nconst", nconst)
@@ -122,7 +124,7 @@ async def get_credits(
     request: AnyRequest,
     answers: NamedDependency[Answers],
     nconst: Nconst,
-) -> Response[Any]:
+) -> Reply:
     """Return a page of somebody's credits; at most 200 are kept, the newest."""
     asked = parse(CreditsRequest, query_pairs(request))
     wanted = check_id("nconst", nconst)

@@ -7,57 +7,34 @@ What stays the same from request to request is kept encoded; what does not (the 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-import zlib
 from collections.abc import Awaitable, Callable
-from functools import cache
 from typing import Any, NamedTuple
 
-import msgspec
-from litestar import Request, Response
+from cachetools import LRUCache
+from litestar import Request
 
 from marquee import __version__, correlation
 from marquee.api.admission import Admission
 from marquee.api.cache import Cache, Entry, Key
+from marquee.api.headers import Pairs
 from marquee.api.live import Live
 from marquee.api.measures import Asked, Measures, Source, Stages
+from marquee.api.question import Question
+from marquee.api.reply import JSON, Reply, encode_head, encode_tail, is_known, make_etag
 from marquee.engine import budget
 from marquee.engine.budget import Budget
 from marquee.errors import OverloadedError
 from marquee.reindex.status import DataAge
-from marquee.search.answer import ENVELOPE, Answer
+from marquee.search.answer import Answer
 from marquee.search.lookup import Lookup
-from marquee.search.request import TypedRequest
 
 # Suggestions and hits change at a swap, once a day; a minute old is as good as new, and saves a widget's
 # repeated keystrokes.
 MAX_AGE_S = 60
-# The promise is an answer within 500 ms; one that takes longer than this is of no use to who waits for it.
-ANSWER_WITHIN_S = 2.0
-STALE_WARNING = '110 marquee "the search engine is away: answered from the cache"'
-
-
-class Question(NamedTuple):
-    """What is asked, in the form in which questions are compared."""
-
-    endpoint: str
-    """"search", "suggest" …"""
-    answer: type[Answer]
-    key: bytes
-    """The normalised question, encoded."""
-    query: str = ""
-    """What was typed."""
-    limit_s: float = ANSWER_WITHIN_S
-    """Seconds it may take."""
-    is_heavy: bool = False
-    """Whether it is as much work as a hundred others."""
-
-
-def typed(endpoint: str, answer: type[Answer], asked: TypedRequest) -> Question:
-    """Return the question of somebody who typed: what is the same when normalised is the same question."""
-    normalised = msgspec.structs.replace(asked, q=asked.key)
-    return Question(endpoint, answer, msgspec.msgpack.encode(normalised), asked.q)
+STALE_WARNING = b'110 marquee "the search engine is away: answered from the cache"'
+# URLs whose questions are remembered, none longer than this: 10 MB at most.
+MAX_URLS, MAX_URL_BYTES = 20_000, 300
 
 
 class _Done(NamedTuple):
@@ -68,6 +45,17 @@ class _Done(NamedTuple):
     layer: Source
     """Where it came from."""
     stages: Stages
+
+
+class _Asking:
+    """A question that is just being asked."""
+
+    __slots__ = ("name", "question", "scope", "seen", "started")
+
+    def __init__(self, scope: Any, question: Question, started: float, seen: Asked, name: bytes) -> None:
+        self.scope, self.question, self.started, self.seen = scope, question, started, seen
+        self.name = name
+        """What its ETag is made of."""
 
 
 class Answers:
@@ -89,7 +77,9 @@ class Answers:
         self._cache, self._live, self._admission = kept, live, admission
         self._data_age, self._measures = data_age, measures
         # Where a token is needed, no cache on the way may answer who has none.
-        self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}"
+        self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}".encode()
+        # By the bytes of their URLs, each with the template of its path.
+        self._asked: LRUCache[tuple[bytes, bytes], tuple[Question, str]] = LRUCache(MAX_URLS)
         self._flights: dict[Key, asyncio.Task[_Done]] = {}
 
     async def send(
@@ -98,59 +88,85 @@ class Answers:
         question: Question,
         work: Callable[[], Awaitable[Answer]],
         body: bytes = b"",
-    ) -> Response[bytes]:
+    ) -> Reply:
         """Answer a question; raises what the work raises, and OverloadedError.
 
         `body` is what was posted, a part of the question then.
         """
         started = time.perf_counter()
-        scope = request.scope
-        seen = Asked(question.endpoint, body)
-        scope["marquee.asked"] = seen  # type: ignore[typeddict-unknown-key]
-        asked = b"".join((self._edition(), scope["path"].encode(), b"?", scope["query_string"], body))
-        generation, is_confirmed = self._live.generation, self._live.is_confirmed
-        if generation and is_confirmed and _is_known(request, etag := _make_etag(generation, asked)):
-            seen.source, seen.generation = "client", generation
-            self._measures.count_answer(seen)
-            headers = await self._describe(generation, etag)
-            headers["Server-Timing"] = Stages(total_s=time.perf_counter() - started).render()
-            return Response(b"", status_code=304, headers=headers)
+        scope: Any = request.scope
+        if scope["method"] == "GET" and len(scope["query_string"]) <= MAX_URL_BYTES:
+            self._asked[scope["raw_path"], scope["query_string"]] = question, scope["path_template"]
+        scope["marquee.asked"] = seen = Asked(question.endpoint, body)
+        asked = _Asking(scope, question, started, seen, self._name(scope, body))
+        if self._live.generation:
+            await self._data_age.learn(self._live.generation)
+        if (reply := self._recall(asked)) is not None:
+            return reply
         try:
-            done = await self._find(question, work, generation)
+            done = await self._find(question, work)
         except OverloadedError:
             seen.is_refused = True
             raise
-        is_stale = done.layer in ("memory", "redis") and not is_confirmed
+        await self._data_age.learn(done.generation)
+        return self._tell(asked, done)
+
+    def knows(self, scope: Any) -> bool:
+        """Whether what is asked was asked before, by the same URL."""
+        return scope["method"] == "GET" and (scope["raw_path"], scope["query_string"]) in self._asked
+
+    def recall(self, scope: Any) -> Reply | None:
+        """Answer what was asked before from memory alone, None where that does not hold it."""
+        started = time.perf_counter()
+        question, route = self._asked[scope["raw_path"], scope["query_string"]]
+        seen = Asked(question.endpoint)
+        reply = self._recall(_Asking(scope, question, started, seen, self._name(scope)))
+        if reply is not None:
+            scope["marquee.asked"], scope["path_template"] = seen, route
+        return reply
+
+    def _recall(self, asked: _Asking) -> Reply | None:
+        """Answer with 304, or from memory."""
+        generation, question = self._live.generation, asked.question
+        if generation is None or not self._data_age.is_known(generation):
+            return None
+        if self._live.is_confirmed and is_known(asked.scope, etag := make_etag(generation, asked.name)):
+            asked.seen.source, asked.seen.generation = "client", generation
+            self._measures.count_answer(asked.seen)
+            stages = Stages(total_s=time.perf_counter() - asked.started)
+            return Reply(304, self._describe(generation, etag, stages))
+        looking = time.perf_counter()
+        entry = self._cache.find(Key(generation, self._live.epoch, question.endpoint, question.digest))
+        if entry is None:
+            return None
+        stages = Stages(cache_s=time.perf_counter() - looking)
+        return self._tell(asked, _Done(generation, entry, "memory", stages))
+
+    def _tell(self, asked: _Asking, done: _Done) -> Reply:
+        """Put an answer into words."""
+        is_stale = done.layer in ("memory", "redis") and not self._live.is_confirmed
         encoding = time.perf_counter()
-        content = _encode_head(question, done.generation, is_stale, started) + done.entry.tail
+        content = encode_head(asked.question, done.generation, is_stale, asked.started) + done.entry.tail
+        now = time.perf_counter()
         stages = done.stages._replace(
-            encode_s=done.stages.encode_s + time.perf_counter() - encoding,
-            total_s=time.perf_counter() - started,
+            encode_s=done.stages.encode_s + now - encoding, total_s=now - asked.started
         )
+        seen = asked.seen
         seen.source, seen.generation, seen.stages = done.layer, done.generation, stages
         self._measures.count_answer(seen, is_stale=is_stale)
-        headers = await self._describe(done.generation, _make_etag(done.generation, asked))
-        headers["Server-Timing"] = stages.render()
-        if is_stale:
-            # Nobody is to keep what says that it is stale.
-            del headers["ETag"]
-            headers["Cache-Control"] = "no-store"
-            headers["Warning"] = STALE_WARNING
-            headers["Age"] = str(max(0, int(time.time() - done.entry.stored_at)))
-        return Response(content, media_type="application/json", headers=headers)
+        stored_at = done.entry.stored_at if is_stale else None
+        headers = self._describe(done.generation, make_etag(done.generation, asked.name), stages, stored_at)
+        headers += (JSON, (b"content-length", str(len(content)).encode()))
+        return Reply(200, headers, content)
 
     async def _find(
         self,
         question: Question,
         work: Callable[[], Awaitable[Answer]],
-        generation: str | None,
     ) -> _Done:
-        """Return the answer from memory, or by a flight that all share who ask the same at once."""
-        looking = time.perf_counter()
-        digest = hashlib.blake2b(question.key, digest_size=16).digest()
-        key = Key(generation or "", self._live.epoch, question.endpoint, digest)
-        if generation is not None and (entry := self._cache.find(key)) is not None:
-            return _Done(generation, entry, "memory", Stages(cache_s=time.perf_counter() - looking))
+        """Return the answer by a flight that all share who ask the same at once."""
+        key = Key(self._live.generation or "", self._live.epoch, question.endpoint, question.digest)
+        self._cache.count_miss(key)
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.create_task(self._fly(question, work, key))
@@ -188,7 +204,7 @@ class Answers:
             with budget.use(Budget(question.limit_s, _headers())) as own:
                 answer = await work()
         worked = time.perf_counter()
-        tail = _encode_tail(question, answer)
+        tail = encode_tail(question, answer)
         entry = Entry(tail, time.time())
         if answer.generation == key.generation:  # else swapped since: found under its own key next time
             self._cache.store(key, entry)
@@ -201,14 +217,31 @@ class Answers:
         )
         return _Done(answer.generation, entry, "engine", stages)
 
-    def _edition(self) -> bytes:
-        """What a client's copy is outdated by beside a swap: a clearing of the caches, another release."""
-        return f"{__version__} {self._live.epoch} ".encode()
+    def _name(self, scope: Any, body: bytes = b"") -> bytes:
+        """Return what an ETag is made of beside the generation.
 
-    async def _describe(self, generation: str, etag: str) -> dict[str, str]:
-        headers = {"Marquee-Generation": generation, "ETag": etag, "Cache-Control": self._cache_control}
-        if (age_s := await self._data_age.measure(generation)) is not None:
-            headers["Marquee-Data-Age"] = str(age_s)
+        A client's copy is outdated by more than a swap: by a clearing of the caches, by another release.
+        """
+        edition = f"{__version__} {self._live.epoch} ".encode()
+        return b"".join((edition, scope["raw_path"], b"?", scope["query_string"], body))
+
+    def _describe(self, generation: str, etag: str, stages: Stages, stored_at: float | None = None) -> Pairs:
+        """Return the headers of an answer; `stored_at` is when a stale one was kept, in Unix seconds."""
+        headers: Pairs = [
+            (b"marquee-generation", generation.encode()),
+            (b"server-timing", stages.render().encode()),
+        ]
+        if stored_at is None:
+            headers += ((b"etag", etag.encode()), (b"cache-control", self._cache_control))
+        else:  # nobody is to keep what says that it is stale
+            kept_s = max(0, int(time.time() - stored_at))
+            headers += (
+                (b"cache-control", b"no-store"),
+                (b"warning", STALE_WARNING),
+                (b"age", str(kept_s).encode()),
+            )
+        if (age_s := self._data_age.tell(generation)) is not None:
+            headers.append((b"marquee-data-age", str(age_s).encode()))
         return headers
 
 
@@ -216,47 +249,3 @@ def _headers() -> dict[str, str]:
     """Return what tells Elasticsearch whose request it works for."""
     request = correlation.current()
     return request.headers if request else {}
-
-
-def _make_etag(generation: str, asked: bytes) -> str:
-    """Weak: two answers to one question from one generation differ in took_ms alone."""
-    return f'W/"{generation}-{zlib.crc32(asked):08x}"'
-
-
-def _is_known(request: Request[Any, Any, Any], etag: str) -> bool:
-    """Whether the client holds this answer already (If-None-Match, which compares weakly)."""
-    if request.scope["method"] != "GET":
-        return False
-    # Of the raw headers: the framework's own form of them takes a twentieth of a cached answer's time.
-    known = [value for name, value in request.scope["headers"] if name == b"if-none-match"]
-    sent = [each.strip().removeprefix("W/") for value in known for each in value.decode("latin-1").split(",")]
-    return etag.removeprefix("W/") in sent
-
-
-@cache
-def _list_envelope(kind: type[Answer]) -> tuple[str, ...]:
-    """Return the leading fields of an answer that are not kept."""
-    return tuple(name for name in kind.__struct_fields__ if name in ENVELOPE)
-
-
-@cache
-def _tells_stale_only(kind: type[Answer]) -> bool:
-    """Whether `stale` is absent where it is false."""
-    return any(each.name == "stale" and not each.required for each in msgspec.structs.fields(kind))
-
-
-def _encode_head(question: Question, generation: str, is_stale: bool, started: float) -> bytes:
-    """Return the beginning of an answer's JSON."""
-    took_ms = round((time.perf_counter() - started) * 1000, 2)
-    values = {"query": question.query, "generation": generation, "stale": is_stale, "took_ms": took_ms}
-    head = {name: values[name] for name in _list_envelope(question.answer)}
-    if not is_stale and _tells_stale_only(question.answer):
-        del head["stale"]
-    return msgspec.json.encode(head)[:-1]
-
-
-def _encode_tail(question: Question, answer: Answer) -> bytes:
-    """Return the rest of an answer's JSON, from the comma after the envelope on."""
-    values = {name: getattr(answer, name) for name in _list_envelope(question.answer)}
-    head = {name: value for name, value in values.items() if value is not msgspec.UNSET}
-    return msgspec.json.encode(answer)[len(msgspec.json.encode(head)) - 1 :]

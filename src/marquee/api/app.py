@@ -27,6 +27,7 @@ from marquee.api.headers import Headers
 from marquee.api.live import Live
 from marquee.api.measures import Measures
 from marquee.api.rates import Rates
+from marquee.api.recall import Recall
 from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
 from marquee.api.shared import Shared
 from marquee.api.vitals import Vitals
@@ -79,7 +80,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     """Build the service for one engine; it connects when it starts and needs no engine to start.
 
     Its `state.closing` is to be set when it is about to end: what streams ends then. `state.measures` are its
-    metrics, for who observes it.
+    metrics, for who observes it. Its `state.recall` is the application with a short way to what memory holds.
 
     Raises:
         SettingsError: the tokens, the rate limit, Redis or the origins cannot be used.
@@ -127,7 +128,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
                 if shared is not None:
                     await shared.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *pages.PAGES,
             health.live,
@@ -195,3 +196,5 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             use_handler_docstrings=True,
         ),
     )
+    app.state.recall = Recall(app, answers, access, headers)
+    return app

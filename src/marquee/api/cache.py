@@ -117,12 +117,16 @@ class Cache:
         return self._shared.errors if self._shared is not None else 0
 
     def find(self, key: Key) -> Entry | None:
-        """Return what memory holds."""
-        if not self.is_on:
-            return None
+        """Return what memory holds; who finds nothing is to say so, once for each request: `count_miss`."""
         entry: Entry | None = self._memory.get(key)
-        self._count(key, "memory", entry is not None)
+        if entry is not None:
+            self._count(key, "memory", is_hit=True)
         return entry
+
+    def count_miss(self, key: Key) -> None:
+        """Count a request that memory holds no answer to."""
+        if self.is_on and key.generation:
+            self._count(key, "memory", is_hit=False)
 
     async def fetch(self, key: Key) -> Entry | None:
         """Return what Redis holds, and keep it in memory; None as well where Redis does not answer."""
@@ -137,7 +141,7 @@ class Cache:
                 entry = msgspec.msgpack.decode(cast(bytes, packed), type=Entry)
             except msgspec.DecodeError:
                 _log.warning("Redis holds something else than Marquee's where its answers should be")
-        self._count(key, "redis", entry is not None)
+        self._count(key, "redis", is_hit=entry is not None)
         if entry is not None:
             self._keep(key, entry)
         return entry
@@ -191,7 +195,7 @@ class Cache:
         digest = hashlib.blake2b(msgspec.msgpack.encode(key), digest_size=16)
         return f"{self._prefix}{digest.hexdigest()}".encode()
 
-    def _count(self, key: Key, layer: Layer, is_hit: bool) -> None:
+    def _count(self, key: Key, layer: Layer, *, is_hit: bool) -> None:
         counted = self.traffic.setdefault((key.endpoint, layer), Traffic())
         if is_hit:
             counted.hits += 1

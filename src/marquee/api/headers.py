@@ -82,7 +82,10 @@ class Headers:
         """Add to the message that begins an answer."""
         if message["type"] != "http.response.start":
             return
-        sent: Pairs = message["headers"]
+        message["headers"] = self.complete(message["headers"], scope)
+
+    def complete(self, sent: Pairs, scope: Any) -> Pairs:
+        """Return the headers of an answer with those that every answer carries."""
         added = list(SAFETY)
         media_type = next((value for name, value in sent if name == b"content-type"), b"")
         if media_type.startswith(b"text/html"):
@@ -95,7 +98,7 @@ class Headers:
             added.append(OWN)
             if self._origins:
                 added += self._allow(scope)
-        message["headers"] = [*sent, *added]
+        return [*sent, *added]
 
     def _allow(self, scope: Any) -> Pairs:
         if b"*" in self._origins:

@@ -115,7 +115,7 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     """
     asyncio.run(_check_live(settings, endpoint))
     app = create_app(settings, endpoint)
-    config = configure(settings, Observer(app, settings, app.state.measures))
+    config = configure(settings, Observer(app.state.recall, settings, app.state.measures))
     raise_file_limit()
     # Once it has drained, uvicorn raises the signal it got again; SIGTERM must then not kill the process
     # before the node is given back.

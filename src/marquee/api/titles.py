@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Request, Response, get
+from litestar import Request, get
 from litestar.di import NamedDependency
 from litestar.params import Parameter
 
-from marquee.api.answers import Answers, Question, typed
+from marquee.api.answers import Answers
 from marquee.api.operation import operation_for, query_pairs
+from marquee.api.question import Question, typed
+from marquee.api.reply import Reply
 from marquee.api.responses import NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import CastAnswer, TitleAnswer, TitleSearchAnswer
 from marquee.search.request import IdRequest, TitleSearchRequest, check_id, parse
@@ -31,7 +33,7 @@ Tconst = Annotated[
     tags=["titles"],
     responses=data_of(TitleSearchAnswer) | PROBLEMS,
 )
-async def search_titles(request: AnyRequest, answers: NamedDependency[Answers]) -> Response[Any]:
+async def search_titles(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return ranked titles for a title in any spelling; primary and original titles count."""
     asked = parse(TitleSearchRequest, query_pairs(request))
     question = typed("search-titles", TitleSearchAnswer, asked)
@@ -49,7 +51,7 @@ async def get_title(
     request: AnyRequest,
     answers: NamedDependency[Answers],
     tconst: Tconst,
-) -> Response[Any]:
+) -> Reply:
     """Return a title by id."""
     parse(IdRequest, query_pairs(request))
     wanted = check_id("tconst", tconst)
@@ -68,7 +70,7 @@ async def get_cast(
     request: AnyRequest,
     answers: NamedDependency[Answers],
     tconst: Tconst,
-) -> Response[Any]:
+) -> Reply:
     """Return a title's cast; at most 50 are kept."""
     parse(IdRequest, query_pairs(request))
     wanted = check_id("tconst", tconst)

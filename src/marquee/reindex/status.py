@@ -131,17 +131,30 @@ class DataAge:
         self._known: LRUCache[str, tuple[BuildMeta | None, float]] = LRUCache(self.KNOWN)
         self._reading: dict[str, asyncio.Task[None]] = {}
 
-    async def measure(self, generation: str) -> int | None:
-        """Return the age of a generation's data as `measure_age` does; None as well if it can't be read."""
-        known = self._known.get(generation)
-        if known is None or time.monotonic() - known[1] > self.READ_EVERY_S:
-            reading = self._reading.get(generation)
-            if reading is None:
-                reading = self._reading[generation] = asyncio.create_task(self._read(generation))
-            if known is None:
-                await asyncio.shield(reading)
-                known = self._known[generation]
-        return measure_age(known[0])
+    async def learn(self, generation: str) -> None:
+        """See to it that something is known of a generation, be it that its description can't be read."""
+        if not self.is_known(generation):
+            await asyncio.shield(self._begin_reading(generation))
+
+    def is_known(self, generation: str) -> bool:
+        """Whether `tell` knows."""
+        return generation in self._known
+
+    def tell(self, generation: str) -> int | None:
+        """Return the age of a generation's data as `measure_age` does; None as well if it can't be read.
+
+        What is known has it read again in the background now and then.
+        """
+        meta, read_at = self._known.get(generation, (None, float("-inf")))
+        if time.monotonic() - read_at > self.READ_EVERY_S:
+            self._begin_reading(generation)
+        return measure_age(meta)
+
+    def _begin_reading(self, generation: str) -> asyncio.Task[None]:
+        reading = self._reading.get(generation)
+        if reading is None:
+            reading = self._reading[generation] = asyncio.create_task(self._read(generation))
+        return reading
 
     async def _read(self, generation: str) -> None:
         meta, _ = self._known.get(generation, (None, 0.0))
