@@ -83,7 +83,8 @@ def read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[Parent | None, str]:
 
 def begin(parent: Parent | None, opaque_id: str, *, is_private: bool = True) -> Correlation:
     """Return the correlation of a request that arrives, as part of its parent's trace or of a new one."""
-    span_id = secrets.token_hex(8)
+    drawn = secrets.token_hex(24)
+    trace_id, span_id = drawn[:32], drawn[32:]
     if parent is None:
-        return Correlation(secrets.token_hex(16), span_id, opaque_id=opaque_id, is_private=is_private)
+        return Correlation(trace_id, span_id, opaque_id=opaque_id, is_private=is_private)
     return Correlation(parent.trace_id, span_id, parent.flags, opaque_id, is_private=is_private)

@@ -51,25 +51,29 @@ class Admission:
         Raises:
             OverloadedError: none became free soon enough.
         """
-        async with contextlib.AsyncExitStack() as stack:
+        taken: list[_Places] = []
+        try:
             for places in (self._heavy, self._all) if is_heavy else (self._all,):
                 if not await places.take():
-                    self._refuse()
-                stack.callback(places.free.release)
+                    raise self._refuse()
+                taken.append(places)
             self.under_way += 1
             try:
                 yield
             finally:
                 self.under_way -= 1
+        finally:
+            for places in taken:
+                places.free.release()
 
-    def _refuse(self) -> None:
+    def _refuse(self) -> OverloadedError:
         self.refused += 1
         self._refused_since += 1
         # Not of every one: what is overloaded must not write hundreds of lines a second as well.
         if time.monotonic() - self._said_at >= SAY_EVERY_S:
             _log.warning("%d requests were refused: more is asked than can be answered", self._refused_since)
             self._said_at, self._refused_since = time.monotonic(), 0
-        raise OverloadedError("more is asked than can be answered in time") from None
+        return OverloadedError("more is asked than can be answered in time")
 
 
 class _Places:

@@ -11,6 +11,7 @@ import contextlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -121,11 +122,11 @@ def index_name(prefix: str, kind: Kind, generation: str) -> str:
 
 
 def loading_alias(prefix: str, kind: Kind, generation: str) -> str:
-    """Return the name a build writes through: gone with its index, so that a build whose indexes were deleted
-    under it is refused, and does not bring them back with guessed mappings."""
+    """Return the name a build writes through, gone with its index: a build that lost it is refused."""
     return f"{prefix}-loading-{kind}-{generation}"
 
 
+@lru_cache(maxsize=64)
 def parse_index_name(prefix: str, index: str) -> tuple[Kind, str] | None:
     """Return kind and generation of an index, or None for one that is not ours."""
     found = re.fullmatch(rf"{re.escape(prefix)}-({'|'.join(KINDS)})-({_ID})", index)
@@ -282,10 +283,10 @@ def pick_live(every: Sequence[Generation]) -> Generation | None:
 
 def pick(every: Sequence[Generation], generation: str) -> Generation:
     """Return the generation of an id; raises NotFoundError where there is none."""
-    found = next((each for each in every if each.id == generation), None)
-    if found is None:
-        raise NotFoundError(f"there is no generation {generation}")
-    return found
+    for each in every:
+        if each.id == generation:
+            return each
+    raise NotFoundError(f"there is no generation {generation}")
 
 
 async def resolve(cluster: Cluster, prefix: str) -> str:
