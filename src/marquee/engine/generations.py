@@ -202,8 +202,7 @@ async def write_meta(cluster: Cluster, prefix: str, generation: str, meta: Build
 
 async def update_meta(cluster: Cluster, prefix: str, generation: str, **changes: Any) -> None:
     """Change some of what stands recorded of a generation, leaving what others changed meanwhile."""
-    meta = await read_meta(cluster, prefix, generation)
-    if meta is not None:
+    if meta := await read_meta(cluster, prefix, generation):
         await write_meta(cluster, prefix, generation, msgspec.structs.replace(meta, **changes))
 
 
