@@ -54,6 +54,21 @@ def be_another(path: str, _: int, __: Any) -> tuple[int, Any]:
     return 502, {"message": f"no backend for {path}"}
 
 
+def refuse_all(_: str, __: int, ___: Any) -> tuple[int, Any]:
+    """A node under memory pressure refuses the whole request."""
+    return 429, {"error": {"type": "circuit_breaking_exception", "reason": "too large"}, "status": 429}
+
+
+def lock_out(_: str, __: int, ___: Any) -> tuple[int, Any]:
+    """The API key was revoked."""
+    return 401, {"error": {"type": "security_exception", "reason": "unable to authenticate"}, "status": 401}
+
+
+def forbid(_: str, __: int, ___: Any) -> tuple[int, Any]:
+    """The API key may do something else."""
+    return 403, {"error": {"type": "security_exception", "reason": "unauthorized for API key"}, "status": 403}
+
+
 class EngineFaults:
     """The relay, in a thread of its own."""
 
@@ -63,6 +78,8 @@ class EngineFaults:
         self.delay_s = 0.0
         self.headers: list[dict[str, str]] = []
         """Of the searches that came, the latest last."""
+        self.deadlines_ms: list[int] = []
+        """What each of them had left, as it said to the engine."""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self.port = 0
@@ -93,6 +110,8 @@ class EngineFaults:
     async def _relay(self, request: web.Request) -> web.Response:
         if request.path == "/_msearch":
             self.headers.append({name.lower(): value for name, value in request.headers.items()})
+            first = msgspec.json.decode((await request.read()).split(b"\n")[1])
+            self.deadlines_ms.append(int(first["timeout"].removesuffix("ms")))
             await asyncio.sleep(self.delay_s)
         kept = {"content-type", "accept", "authorization"}
         headers = {name: value for name, value in request.headers.items() if name.lower() in kept}

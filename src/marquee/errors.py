@@ -26,6 +26,7 @@ MarqueeError
 │   │   └── EngineFullError       it answers, but takes no writes: its disk is full
 │   ├── EngineNotReadyError       it answers, but no generation is live yet
 │   ├── EngineRejectedError       it refused the request (a bug of ours, or a block)
+│   │   ├── EngineSetupError      it does not let us in, or is no Elasticsearch: a setting is wrong
 │   │   └── EngineConflictError   what was to be created exists already
 │   └── LoadError                 documents of a bulk load failed for good
 └── NodeError                 the managed local Elasticsearch
@@ -161,6 +162,10 @@ class EngineNotReadyError(EngineError):
 
 class EngineRejectedError(EngineError):
     """Elasticsearch refused the request."""
+
+
+class EngineSetupError(EngineRejectedError):
+    """Elasticsearch does not let us in, or what answers is not Elasticsearch: a setting is to be changed."""
 
 
 class EngineConflictError(EngineRejectedError):

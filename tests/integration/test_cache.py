@@ -261,6 +261,21 @@ async def test_while_the_engine_is_away_what_is_kept_is_answered(
         await wait_for(client, f"{SEARCH}?q=jake%20gylenhal", lambda each: each.json()["stale"] is False)
 
 
+async def test_a_process_that_starts_while_the_engine_is_away_finds_what_others_cached(
+    own: Settings, endpoint: Endpoint, proxy: Proxy, redis_url: str
+) -> None:
+    with serve(own, endpoint, MARQUEE_REDIS_URL=redis_url) as client:
+        await wait_until_ready(client)
+        fresh = await client.get(SEARCH, params={"q": "jake gylenhal"})
+    proxy.take_away()
+    with serve(own, endpoint, proxy, MARQUEE_REDIS_URL=redis_url) as client:
+        stale = await wait_for(client, f"{SEARCH}?q=jake%20gylenhal", lambda each: each.status_code == 200)
+        assert without_times(stale) == {**without_times(fresh), "stale": True}
+        assert (await client.get(SEARCH, params={"q": "somebody else"})).status_code == 503
+        proxy.is_up = True
+        await wait_for(client, f"{SEARCH}?q=jake%20gylenhal", lambda each: each.json()["stale"] is False)
+
+
 async def test_an_engine_that_hangs_is_given_up_quickly(
     own: Settings, endpoint: Endpoint, proxy: Proxy
 ) -> None:

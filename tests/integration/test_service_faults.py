@@ -19,6 +19,9 @@ from tests.engine_faults import EngineFaults, Spoil
 pytestmark = pytest.mark.anyio
 
 SEARCH = "/v1/actors/search"
+SOMEBODY = "nm0350453"
+WHOLE = (engine_faults.be_another, engine_faults.refuse_all, engine_faults.lock_out, engine_faults.forbid)
+"""What spoils every answer, not those of searches alone."""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,9 @@ async def expect_well(client: httpx.AsyncClient) -> None:
         engine_faults.be_busy,
         engine_faults.be_red,
         engine_faults.be_another,
+        engine_faults.refuse_all,
+        engine_faults.lock_out,
+        engine_faults.forbid,
     ],
     ids=lambda spoil: spoil.__name__,
 )
@@ -71,8 +77,13 @@ async def test_an_answer_in_part_is_no_answer(
     client: httpx.AsyncClient, faults: EngineFaults, spoil: Spoil
 ) -> None:
     faults.spoil = spoil
-    for path in (f"{SEARCH}?q=brad%20pit", "/v1/actors/suggest?q=brad", "/v1/titles/search?q=matrix"):
-        answer = await client.get(path)
+    paths = [f"{SEARCH}?q=brad%20pit", "/v1/actors/suggest?q=brad", "/v1/titles/search?q=matrix"]
+    if spoil in WHOLE:
+        paths += [f"/v1/actors/{SOMEBODY}", f"/v1/actors/{SOMEBODY}/credits"]
+    answers = [await client.get(path) for path in paths]
+    queries = [{"id": "a", "name": "brad pit"}]
+    answers.append(await client.post("/v1/actors/match", json={"queries": queries}))
+    for answer in answers:
         assert answer.status_code == 503, answer.text
         assert answer.json()["type"] == "/problems/engine-unavailable"
         assert int(answer.headers["retry-after"]) > 0
@@ -100,6 +111,19 @@ async def test_a_slow_engine_is_waited_for_until_the_deadline_of_the_whole_reque
     answer = await client.get(SEARCH, params={"q": "arnold shwarzeneger"})
     assert time.perf_counter() - began < 2.6
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/engine-unavailable")
+
+
+async def test_the_engine_is_told_what_is_left_of_the_deadline(
+    client: httpx.AsyncClient, faults: EngineFaults
+) -> None:
+    """The second round of a search has less than the first by what that took."""
+    faults.deadlines_ms.clear()
+    faults.delay_s = 0.3
+    assert (await client.get(SEARCH, params={"q": "arnold shwarzeneger"})).status_code == 200
+    first, *later = faults.deadlines_ms
+    assert 1900 < first <= 2000
+    assert later, "this takes more than one round"
+    assert later[-1] <= first - 300 * len(later)
 
 
 async def test_more_than_a_slow_engine_can_answer_is_refused_quickly(

@@ -25,6 +25,7 @@ STATUSES = {
     "RateLimitError": 429,
     "EngineUnavailableError": 503,
     "EngineFullError": 503,
+    "EngineSetupError": 503,
     "EngineNotReadyError": 503,
 }
 

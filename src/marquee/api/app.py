@@ -92,7 +92,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     breaker = Breaker((EngineUnavailableError,), threshold=ENGINE_FAILURES, pause_s=ENGINE_PAUSE_S)
     cluster = Cluster(endpoint, breaker)
     lookup = Lookup(cluster, settings.index_prefix)
-    live = Live(cluster, settings.index_prefix)
+    live = Live(cluster, settings.index_prefix, shared)
     cache = Cache(settings, shared)
     measures = Measures()
     admission = Admission(settings.concurrency)

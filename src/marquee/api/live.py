@@ -1,11 +1,19 @@
-"""Which generation is live, as this process knows it: asked for all the time, so that no request need ask."""
+"""Which generation is live, as this process knows it: asked for all the time, so that no request need ask.
+
+Redis, where there is one, keeps it as well: a process that starts while the engine is away then finds the
+answers that others have cached.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from typing import cast
 
+import msgspec
+
+from marquee.api.shared import Shared
 from marquee.engine.cluster import Cluster
 from marquee.engine.state import State, check_readable, read_state
 from marquee.errors import EngineError
@@ -17,6 +25,8 @@ POLL_EVERY_S = 0.25
 CONFIRMED_FOR_S = 2.0
 # While it waits for an engine, a line now and then says so.
 SAY_EVERY_S = 30.0
+# Nobody waits for it.
+REDIS_TIMEOUT_S = 0.25
 
 _log = logging.getLogger("marquee.api")
 
@@ -24,8 +34,8 @@ _log = logging.getLogger("marquee.api")
 class Live:
     """The live generation, watched. Use `watch` as a task beside the service."""
 
-    def __init__(self, cluster: Cluster, prefix: str) -> None:
-        self._cluster, self._prefix = cluster, prefix
+    def __init__(self, cluster: Cluster, prefix: str, shared: Shared | None = None) -> None:
+        self._cluster, self._prefix, self._shared = cluster, prefix, shared
         self._state = State(None, "")
         self._confirmed_at = float("-inf")
         self._trouble = ""
@@ -51,7 +61,11 @@ class Live:
         state = await read_state(self._cluster, self._prefix)
         if state.generation != self._state.generation:
             _log.info("live generation: %s", state.generation or "none")
+        is_new = state != self._state
         self._state, self._confirmed_at = state, time.monotonic()
+        if is_new and self._shared is not None:
+            redis, packed = self._shared.redis, msgspec.msgpack.encode(state)
+            await self._shared.ask(lambda: redis.set(self._name, packed), REDIS_TIMEOUT_S)
 
     def check_readable(self) -> None:
         """Raise EngineNotReadyError where what is live was built for another release of Marquee."""
@@ -66,12 +80,28 @@ class Live:
                 self.check_readable()
             except EngineError as error:
                 self._say(str(error))
+                if self._state.generation is None and self._shared is not None:
+                    await self._recall(self._shared)
             except Exception:
                 _log.exception("a bug in the watch of the live generation")
             else:
                 missing = "" if self._state.generation else "no generation is live yet: run `marquee reindex`"
                 self._say(missing)
             await asyncio.sleep(POLL_EVERY_S)
+
+    @property
+    def _name(self) -> str:
+        return f"marquee:{self._prefix}:live"
+
+    async def _recall(self, shared: Shared) -> None:
+        """Take over what was live when another process asked the engine last; nothing confirms that."""
+        packed = await shared.ask(lambda: shared.redis.get(self._name), REDIS_TIMEOUT_S)
+        if packed is None:
+            return
+        try:
+            self._state = msgspec.msgpack.decode(cast(bytes, packed), type=State)
+        except msgspec.DecodeError:
+            _log.warning("Redis holds something else than Marquee's where the live generation should be")
 
     def _say(self, trouble: str) -> None:
         """Log a trouble when it begins, every SAY_EVERY_S, and when it is over."""

@@ -85,6 +85,10 @@ KINDS: dict[type[errors.MarqueeError], Kind] = {
     errors.EngineUnavailableError: Kind(
         "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
     ),
+    # Somebody must change a setting; who asks can only come again.
+    errors.EngineSetupError: Kind(
+        "engine-unavailable", "The search engine is away", HTTPStatus.SERVICE_UNAVAILABLE
+    ),
     errors.EngineFullError: Kind(
         "engine-full", "The search engine takes no writes", HTTPStatus.SERVICE_UNAVAILABLE
     ),

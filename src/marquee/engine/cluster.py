@@ -23,7 +23,7 @@ from marquee import tracing
 from marquee.breaker import Breaker, BreakerOpenError
 from marquee.engine import budget, tls
 from marquee.engine.refusals import check_complete, classify
-from marquee.errors import EngineError, EngineRejectedError, EngineUnavailableError, SettingsError
+from marquee.errors import EngineError, EngineSetupError, EngineUnavailableError, SettingsError
 from marquee.settings import Settings
 
 Json = dict[str, Any]
@@ -159,6 +159,7 @@ class Cluster:
             EngineUnavailableError: no connection, no answer within `timeout_s`, or an overloaded engine.
             EngineNotReadyError: the index or alias does not exist.
             EngineConflictError: what was to be created exists.
+            EngineSetupError: it does not let us in, or is no Elasticsearch.
             EngineRejectedError: any other refusal.
         """
         headers = self._headers
@@ -200,7 +201,7 @@ class Cluster:
             )
             raise EngineUnavailableError(f"Elasticsearch {what}") from error
         except SerializationError as error:
-            raise EngineRejectedError(f"what answers there is not Elasticsearch: {error}") from error
+            raise EngineSetupError(f"what answers there is not Elasticsearch: {error}") from error
         except TransportError as error:
             raise EngineUnavailableError("Elasticsearch cannot be reached") from error
         finally:
@@ -208,7 +209,7 @@ class Cluster:
         if not 200 <= meta.status < 300:
             raise _translate(meta.status, answer)
         if meta.headers.get("x-elastic-product") != "Elasticsearch":  # which every success carries
-            raise EngineRejectedError("what answers there is not Elasticsearch")
+            raise EngineSetupError("what answers there is not Elasticsearch")
         return answer
 
     async def search_many(

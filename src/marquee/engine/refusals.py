@@ -10,6 +10,7 @@ from marquee.errors import (
     EngineFullError,
     EngineNotReadyError,
     EngineRejectedError,
+    EngineSetupError,
     EngineUnavailableError,
 )
 
@@ -57,5 +58,7 @@ def _classify(status: int, detail: dict[str, Any], cause: dict[str, Any], reason
     if kind == "aliases_not_found_exception" or reason.startswith("required alias ["):
         return EngineConflictError(f"Elasticsearch is in another state: {reason}")
     if status == 401:
-        return EngineRejectedError("Elasticsearch refused the user, password or API key")
+        return EngineSetupError("Elasticsearch refused the user, password or API key")
+    if status == 403 and kind == "security_exception":
+        return EngineSetupError(f"Elasticsearch does not allow this user or API key to do that: {reason}")
     return EngineRejectedError(f"Elasticsearch refused the request ({status} {kind}): {reason}")
