@@ -343,3 +343,64 @@ async def test_without_a_cache_every_question_goes_to_the_engine(own: Settings, 
         answers = [await client.get(SEARCH, params={"q": "jake gylenhal"}) for _ in range(2)]
         assert [source_of(each) for each in answers] == ["engine", "engine"]
         assert (await client.get("/v1/admin/cache", headers=ADMIN)).json()["enabled"] is False
+
+
+def told(answer: httpx.Response) -> dict[str, str]:
+    """The headers that do not differ from request to request."""
+    odd = {"x-request-id", "server-timing", "date", "content-length"}
+    return {name: value for name, value in answer.headers.items() if name not in odd}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{SEARCH}?q=jake+gylenhal",
+        f"{SUGGEST}?q=jak&limit=3",
+        "/v1/actors/nm0000000",
+        "/v1/actors/nm0000000/credits",
+        "/v1/titles/search?q=donnie",
+    ],
+)
+async def test_what_is_answered_around_the_framework_is_told_as_ever(
+    own: Settings, endpoint: Endpoint, path: str
+) -> None:
+    """The second time, no handler is asked: headers, HEAD, conditions and CORS are as the first time."""
+    origin = {"Origin": "https://shop.example"}
+    with serve(own, endpoint, MARQUEE_CORS_ORIGINS="https://shop.example") as client:
+        await wait_until_ready(client)
+        first = await client.get(path, headers=origin)
+        again = await client.get(path, headers=origin)
+        assert source_of(again) == "cache"
+        assert told(again) == told(first)
+        assert again.headers["access-control-allow-origin"] == "https://shop.example"
+        assert without_times(again) == without_times(first)
+        head = await client.head(path, headers=origin)
+        assert (head.status_code, head.content, told(head)) == (200, b"", told(first))
+        known = await client.get(path, headers=origin | {"If-None-Match": first.headers["etag"]})
+        assert (known.status_code, known.content) == (304, b"")
+        page = (await client.get("/metrics")).text
+        route = "/v1/actors/{nconst}" if path.startswith("/v1/actors/nm") else path.split("?")[0]
+        route += "/credits" if path.endswith("/credits") else ""
+        counted = [line for line in page.splitlines() if line.startswith("marquee_request_seconds_count")]
+        assert any(f'route="{route}"' in line for line in counted), counted
+        refused = await client.get(path + ("&" if "?" in path else "?") + "nonsense=1")
+        assert refused.status_code == 400
+
+
+async def test_what_is_in_memory_is_kept_from_who_may_not_read(own: Settings, endpoint: Endpoint) -> None:
+    with serve(own, endpoint, MARQUEE_PUBLIC="false") as client:
+        await wait_until_ready(client)
+        for _ in range(2):
+            assert (await client.get(SUGGEST, params={"q": "kea"}, headers=ADMIN)).status_code == 200
+        for headers in ({}, {"Authorization": "Bearer nonsense"}):
+            assert (await client.get(SUGGEST, params={"q": "kea"}, headers=headers)).status_code == 401
+
+
+async def test_what_is_in_memory_counts_against_the_rate_once(own: Settings, endpoint: Endpoint) -> None:
+    with serve(own, endpoint, MARQUEE_RATE_LIMIT="5/minute") as client:
+        until = time.monotonic() + 5
+        while (await client.get("/health/ready")).status_code != 200:
+            assert time.monotonic() < until
+            await asyncio.sleep(0.05)
+        statuses = [(await client.get(SUGGEST, params={"q": "kea"})).status_code for _ in range(8)]
+        assert statuses == [200] * 5 + [429] * 3
