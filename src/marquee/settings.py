@@ -126,6 +126,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Answers that take longer are logged with what each stage took; 0: none."""
 
 
+SECRETS = frozenset({"admin_token", "alert_urls", "elasticsearch_api_key", "elasticsearch_url", "redis_url"})
+"""Settings that may hold a secret. Each is read from a file where its variable has `_FILE` appended
+(`MARQUEE_REDIS_URL_FILE=/run/secrets/redis_url`): an environment shows in process lists and crash reports."""
+
 _LISTS = {"alert_urls", "cors_origins", "elasticsearch_url", "title_types", "trusted_proxies"}
 
 
@@ -136,7 +140,7 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     variable with our prefix, naming the nearest known one.
 
     Raises:
-        SettingsError: a value does not fit; the message names the variable.
+        SettingsError: a value does not fit, a file cannot be read; the message names the variable.
     """
     environ = os.environ if environ is None else environ
     fields = {field.name: field for field in msgspec.structs.fields(Settings)}
@@ -146,6 +150,13 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         if not variable.startswith(PREFIX):
             continue
         name = variable.removeprefix(PREFIX).lower()
+        if name.removesuffix("_file") in SECRETS and name.endswith("_file") and text.strip():
+            name = name.removesuffix("_file")
+            if environ.get(PREFIX + name.upper(), "").strip():
+                raise SettingsError(f"{variable} and {PREFIX}{name.upper()} are both set: leave one")
+            if secret := _read_secret(variable, text.strip()):
+                values[name] = _parse(variable, name, secret, fields[name].type)
+            continue
         if name not in fields or variable != PREFIX + name.upper():
             near = difflib.get_close_matches(
                 variable, [PREFIX + field.upper() for field in fields], n=1, cutoff=0.0
@@ -157,6 +168,14 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         if value is not None:
             values[name] = _convert(name, value, value, fields[name].type)
     return Settings(**values), warnings
+
+
+def _read_secret(variable: str, path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"{variable}={path} cannot be read: {reason}") from error
 
 
 def _parse(variable: str, name: str, text: str, kind: Any) -> Any:

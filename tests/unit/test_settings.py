@@ -8,7 +8,7 @@ import pytest
 
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.errors import SettingsError
-from marquee.settings import PREFIX, Settings, read_settings
+from marquee.settings import PREFIX, SECRETS, Settings, read_settings
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -117,3 +117,27 @@ def test_user_and_password_may_hold_any_letter() -> None:
 def test_an_empty_host_is_not_every_address() -> None:
     with pytest.raises(SettingsError, match="host"):
         read_settings({}, host="")
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_may_stand_in_a_file(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("http://a:9200\n")
+    variable = PREFIX + name.upper()
+    settings, warnings = read_settings({f"{variable}_FILE": str(path)})
+    assert warnings == []
+    assert getattr(settings, name) in ("http://a:9200", ("http://a:9200",))
+    with pytest.raises(SettingsError, match=f"{variable}_FILE and {variable} are both set"):
+        read_settings({f"{variable}_FILE": str(path), variable: "x"})
+    with pytest.raises(SettingsError, match=f"{variable}_FILE=.*cannot be read: No such file"):
+        read_settings({f"{variable}_FILE": str(tmp_path / "none")})
+    path.write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match="it is not UTF-8"):
+        read_settings({f"{variable}_FILE": str(path)})
+    path.write_text(" \n")
+    assert read_settings({f"{variable}_FILE": str(path)})[0] == Settings(), "an empty file is as unset"
+
+
+def test_what_is_no_secret_is_not_read_from_files() -> None:
+    _, (warning,) = read_settings({"MARQUEE_PORT_FILE": "/run/port"})
+    assert "MARQUEE_PORT_FILE is not a setting" in warning
