@@ -60,6 +60,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Replicas per index, from the swap on."""
     keep_generations: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
     """Complete generations that are kept, the live one included."""
+    backup_repository: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,60}$")] = "marquee"
+    """Elasticsearch's snapshot repository that `marquee backup` writes to."""
+    backup_location: str = ""
+    """Folder of that repository, below the `path.repo` of every node, where Elasticsearch does not know it
+    yet. Empty: named after repository and index prefix."""
     schedule: str = "0 */6 * * *"
     """When the source is looked at (cron, UTC; `off`: never). IMDb publishes once a day at no fixed hour:
     four looks keep data that are confirmed younger than 24 h even if two of them fail."""

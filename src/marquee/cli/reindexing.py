@@ -31,7 +31,7 @@ POLL_EVERY_S = 0.5
 # A worker waits for as long until it gives its job up.
 AWAY_FOR_S = 300.0
 
-_reason_option = click.option(
+reason_option = click.option(
     "--reason",
     default="",
     callback=lambda _, __, text: check_reason(text, "--reason"),
@@ -54,7 +54,7 @@ def _ask_records(question: Callable[[Records], Awaitable[T]]) -> T:
 @click.option(
     "--force", is_flag=True, help="Rebuild although nothing changed; with --reason, pass the gate's limits."
 )
-@_reason_option
+@reason_option
 @click.option("--wait/--no-wait", default=True, help="Run it here (the default), or leave it to a worker.")
 @json_option
 def reindex_command(
@@ -180,7 +180,7 @@ def generations_command(as_json: bool) -> None:
 @commands.command()
 @click.argument("generation", metavar="[ID]", required=False)
 @click.option("--force", is_flag=True, help="Even to an ID that the gate refused; needs --reason.")
-@_reason_option
+@reason_option
 @json_option
 def rollback(generation: str | None, force: bool, reason: str, as_json: bool) -> None:
     """Go back to the generation before the live one, or to ID, within seconds."""
@@ -196,7 +196,7 @@ def rollback(generation: str | None, force: bool, reason: str, as_json: bool) ->
 
 @commands.command()
 @click.argument("generation", metavar="[ID]", required=False)
-@_reason_option
+@reason_option
 @json_option
 def pin(generation: str | None, reason: str, as_json: bool) -> None:
     """Hold a generation, the live one by default: reindexes build, but do not swap, until `unpin`."""
@@ -208,7 +208,7 @@ def pin(generation: str | None, reason: str, as_json: bool) -> None:
 
 
 @commands.command()
-@_reason_option
+@reason_option
 def unpin(reason: str) -> None:
     """Let reindexes swap again."""
     _ask_records(lambda records: pins.unpin(records, name_user(), reason))

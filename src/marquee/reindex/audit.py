@@ -18,7 +18,16 @@ from marquee.errors import EngineError
 KIND = "audit"
 _log = logging.getLogger("marquee.reindex")
 Action = Literal[
-    "swap", "forced gate", "rollback", "activate", "pin", "unpin", "delete", "cancel", "cache clear"
+    "swap",
+    "forced gate",
+    "rollback",
+    "activate",
+    "pin",
+    "unpin",
+    "delete",
+    "cancel",
+    "cache clear",
+    "restore",
 ]
 
 

@@ -2,7 +2,14 @@
 
 from marquee.terminal.console import show_error, show_terms, show_warning, show_welcome
 from marquee.terminal.follow import JobFollower
-from marquee.terminal.operations import show_done, show_generations, show_job, show_jobs, show_worker
+from marquee.terminal.operations import (
+    show_backups,
+    show_done,
+    show_generations,
+    show_job,
+    show_jobs,
+    show_worker,
+)
 from marquee.terminal.progress import StageProgress
 from marquee.terminal.tables import (
     show_freed,
@@ -16,6 +23,7 @@ from marquee.terminal.tables import (
 __all__ = [
     "JobFollower",
     "StageProgress",
+    "show_backups",
     "show_done",
     "show_error",
     "show_freed",

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from marquee.engine.generations import Generation
+from marquee.engine.snapshots import Snapshot
 from marquee.reindex.job import Job
 from marquee.reindex.pin import Pin
 from marquee.terminal.console import OUT
@@ -117,6 +118,27 @@ def show_generations(listed: Sequence[Generation], pin: Pin | None) -> None:
             f"{meta.source.published_at:%Y-%m-%d %H:%M}" if meta else "",
             ", ".join(f"{count:,} {kind}" for kind, count in meta.shown_counts.items()) if meta else "",
             _format_gate(meta.gate if meta else {}),
+        )
+    OUT.print(table)
+
+
+def show_backups(listed: Sequence[Snapshot]) -> None:
+    """Print what the snapshot repository holds, newest first."""
+    if not listed:
+        OUT.print("Nothing is backed up: run `marquee backup`.")
+        return
+    table = make_table()
+    for column in ("generation", "state", "begun", "size"):
+        table.add_column(column, justify="right" if column == "size" else "left", no_wrap=True)
+    for each in listed:
+        is_whole = each.state == "SUCCESS"
+        table.add_row(
+            Text(each.generation, style="bold" if is_whole else ""),
+            Text(
+                "whole" if is_whole else each.state.lower().replace("_", " "), style="" if is_whole else "red"
+            ),
+            f"{each.begun_at:%Y-%m-%d %H:%M}",
+            f"{each.size_bytes / 1e6:,.1f} MB" if each.size_bytes is not None else "",
         )
     OUT.print(table)
 

@@ -1,0 +1,153 @@
+"""Backup and restore of a generation, for the day when all data are lost.
+
+What is rebuilt every day from files that can be downloaded again needs no backup to be safe. It needs one to
+be back soon: to restore takes seconds, to rebuild all of IMDb half an hour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from marquee.engine import generations, snapshots, switch
+from marquee.engine.generations import Generation, version_of
+from marquee.engine.lease import Lease
+from marquee.engine.mappings import READABLE_VERSIONS
+from marquee.engine.records import Records
+from marquee.engine.snapshots import Moved, Snapshot
+from marquee.errors import ConflictError, EngineError, NotFoundError
+from marquee.progress import SILENT, Progress
+from marquee.reindex import audit
+from marquee.reindex.activation import activate
+from marquee.settings import Settings
+
+LOOK_EVERY_S = 0.25
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What was restored."""
+
+    generation: str
+    live: bool
+    """Whether it is live now."""
+
+
+async def list_backups(records: Records, settings: Settings) -> list[Snapshot]:
+    """Return what the repository holds of this index prefix, newest first."""
+    return await snapshots.list_snapshots(records.cluster, settings.backup_repository, records.prefix)
+
+
+async def back_up(
+    records: Records, settings: Settings, generation: str | None = None, progress: Progress = SILENT
+) -> Snapshot:
+    """Copy a generation, the live one by default, into the repository; one that is there is left as it is.
+
+    Raises:
+        NotFoundError: there is no such generation, or none is live.
+        ConflictError: it is not complete.
+        EngineError: the repository cannot be written; what was begun is deleted.
+    """
+    cluster, prefix, repository = records.cluster, records.prefix, settings.backup_repository
+    every = await generations.list_generations(cluster, prefix)
+    chosen = generations.pick(every, generation) if generation else generations.pick_live(every)
+    if chosen is None:
+        raise NotFoundError("no generation is live: name the one to back up")
+    if not chosen.complete:
+        raise ConflictError(f"{chosen.id} is not complete: its build did not end")
+    await snapshots.ensure_repository(
+        cluster, repository, settings.backup_location or f"{repository}-{prefix}"
+    )
+    for each in await snapshots.list_snapshots(cluster, repository, prefix):
+        if each.generation == chosen.id and each.state == "SUCCESS":
+            return each
+        if each.generation == chosen.id:  # cut off, or a disk that was full
+            await snapshots.remove(cluster, repository, prefix, chosen.id)
+    await snapshots.begin(cluster, repository, prefix, chosen.id)
+    try:
+        await _follow("back up", lambda: snapshots.measure(cluster, repository, prefix, chosen.id), progress)
+        return await _find_whole(records, repository, chosen.id)
+    except BaseException:
+        await asyncio.shield(snapshots.remove(cluster, repository, prefix, chosen.id))
+        raise
+
+
+async def _find_whole(records: Records, repository: str, generation: str) -> Snapshot:
+    found = await snapshots.find_snapshot(records.cluster, repository, records.prefix, generation)
+    if found.state != "SUCCESS":
+        raise EngineError(f"the backup of {generation} ended as {found.state}: see Elasticsearch's log")
+    return found
+
+
+async def restore(
+    records: Records,
+    settings: Settings,
+    generation: str,
+    by: str,
+    *,
+    reason: str = "",
+    live: bool = False,
+    progress: Progress = SILENT,
+) -> Restored:
+    """Bring a generation back, and make it live where nothing is, or where `live` says so.
+
+    Raises:
+        NotFoundError: the repository holds none of that id.
+        ConflictError: it is there, its backup is not whole, or this release cannot read it.
+        LeaseHeldError: a reindex is under way.
+        EngineError: it cannot be restored; what had come back is deleted.
+    """
+    cluster, prefix, repository = records.cluster, records.prefix, settings.backup_repository
+    found = await snapshots.find_snapshot(cluster, repository, prefix, generation)
+    if found.state != "SUCCESS":
+        raise ConflictError(f"the backup of {generation} is not whole ({found.state})")
+    if version_of(generation) not in READABLE_VERSIONS:
+        raise ConflictError(f"{generation} has a mapping version that this release cannot read")
+    every = await generations.list_generations(cluster, prefix)
+    if any(each.id == generation for each in every):
+        raise ConflictError(f"{generation} is there already; `marquee rollback {generation}` makes it live")
+    # Under the lease: the worker's cleaning would take what is half restored for the rest of a crash.
+    async with _hold_lease(records, settings, by) as held:
+        marker = await switch.read_switch(records)
+        async with audit.record(records, "restore", by, generation=generation, reason=reason):
+            await snapshots.begin_restore(cluster, repository, prefix, generation, settings.replicas)
+            try:
+                await _follow(
+                    "restore", lambda: snapshots.measure_restore(cluster, prefix, generation), progress
+                )
+            except BaseException:
+                every = await asyncio.shield(generations.list_generations(cluster, prefix))
+                doomed: list[Generation] = [each for each in every if each.id == generation]
+                await asyncio.shield(switch.delete(records, doomed, switch=marker, fence=held.token))
+                raise
+    is_live = live or generations.pick_live(every) is None
+    if is_live:
+        await activate(records, generation, by, reason or "restored from a backup")
+    return Restored(generation=generation, live=is_live)
+
+
+@asynccontextmanager
+async def _hold_lease(records: Records, settings: Settings, by: str) -> AsyncIterator[Lease]:
+    held = await Lease.take(records, by, settings.lease_ttl_s)
+    keeping = asyncio.create_task(held.keep())
+    try:
+        yield held
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+        await asyncio.shield(held.release())
+
+
+async def _follow(stage: str, look: Callable[[], Awaitable[Moved | None]], progress: Progress) -> None:
+    """Look until nothing moves any more, and show it."""
+    shown_bytes = total_bytes = 0
+    while (moved := await look()) is not None:
+        if moved.total_bytes > total_bytes:  # not known at the first looks
+            total_bytes, shown_bytes = moved.total_bytes, 0
+            progress.start(stage, total_bytes, "bytes")
+        progress.advance(max(0, moved.done_bytes - shown_bytes))
+        shown_bytes = max(shown_bytes, moved.done_bytes)
+        await asyncio.sleep(LOOK_EVERY_S)
+    progress.finish()
