@@ -23,7 +23,7 @@ ADMIN_TOKEN = "benchmark"  # noqa: S105  # of a service on 127.0.0.1 that lives 
 
 def environ_for(endpoint: Endpoint, prefix: str, home: Path, **settings: str) -> dict[str, str]:
     """Return the environment of a process that uses this engine and prefix, and nothing of the shell's."""
-    url = endpoint.urls[0]
+    url = ",".join(endpoint.urls)
     if endpoint.username:
         url = url.replace("://", f"://{endpoint.username}:{endpoint.password}@")
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MARQUEE_")}

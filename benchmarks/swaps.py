@@ -68,8 +68,8 @@ class Sample(msgspec.Struct, frozen=True):
 class Traffic:
     """Asks the service, and keeps what came back."""
 
-    def __init__(self, url: str, names: Sequence[str]) -> None:
-        self._url, self._rng = url, Random(1)
+    def __init__(self, names: Sequence[str], *urls: str) -> None:
+        self._urls, self._rng = urls, Random(1)
         self._names = names
         self.samples: list[Sample] = []
 
@@ -83,7 +83,8 @@ class Traffic:
         path, params = self._make_path()
         status, generation, years = 0, "", ()  # type: tuple[int, str, tuple[int | None, ...]]
         try:
-            async with session.get(self._url + path, params=params) as response:
+            url = self._rng.choice(self._urls)
+            async with session.get(url + path, params=params) as response:
                 status, body = response.status, await response.read()
             if status == 200:
                 answer = msgspec.json.decode(body)
@@ -209,13 +210,13 @@ async def measure(
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session, aiohttp.ClientSession() as admin:
         operator = Operator(url, admin)
-        warming = Traffic(url, names)
+        warming = Traffic(names, url)
         await warming.measure_capacity(session)
-        capacity_meter = Traffic(url, names)
+        capacity_meter = Traffic(names, url)
         capacity = await capacity_meter.measure_capacity(session)
         rate = SHARE_OF_CAPACITY * capacity
         OUT.print(f"capacity {capacity:.0f} requests/s; asked at {rate:.0f} requests/s", highlight=False)
-        traffic = Traffic(url, names)
+        traffic = Traffic(names, url)
         flowing = asyncio.create_task(traffic.flow(session, rate))
         spans: dict[str, list[tuple[float, float]]] = {"quiet": [], "reindex": []}
         rollbacks: list[float] = []
@@ -270,6 +271,15 @@ def find_rebuild(worker: Any) -> bool:
     return bool(psutil.Process(worker.pid).children())
 
 
+def find_mixed(samples: Sequence[Sample], year_of: dict[str, int]) -> list[Sample]:
+    """Return the answers with hits of another generation than they say."""
+    return [
+        each
+        for each in samples
+        if each.status == 200 and each.years and each.years != (year_of.get(each.generation),)
+    ]
+
+
 def _within(samples: Sequence[Sample], parts: Sequence[tuple[float, float]]) -> list[float]:
     """Return the milliseconds of what was to begin in the parts."""
     return [each.took_ms for each in samples if any(begin <= each.due_at <= end for begin, end in parts)]
@@ -282,11 +292,7 @@ def report(
     rollbacks: Sequence[float],
 ) -> bool:
     failed = [each for each in samples if each.status != 200]
-    mixed = [
-        each
-        for each in samples
-        if each.status == 200 and each.years and each.years != (year_of.get(each.generation),)
-    ]
+    mixed = find_mixed(samples, year_of)
     table = Table(box=None, header_style="dim")
     for column in ("", "requests", "p50 ms", "p95", "p99", "max", "p99 ratio"):
         table.add_column(column, justify="right" if column else "left")
