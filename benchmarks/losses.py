@@ -4,9 +4,9 @@
     python -m benchmarks.losses --quick
 
 One node is killed (SIGKILL) under searches and started again; once all is well, another one in the middle of
-a rebuild; then all three at once. Each answer tells by its hits' birth years which generation it came from, so
-that a mixed one shows. Requests go to both services in turn, each at its own time whether or not the ones
-before are answered, without any retry.
+a rebuild; then all three at once. Each answer tells by its hits' birth years which generation it came from,
+so that a mixed one shows. Requests go to both services, each at its own time whether or not the ones before
+are answered, without any retry.
 """
 
 from __future__ import annotations
