@@ -27,7 +27,7 @@ export function lines({ title, series, ticks, say, from, to, isLog = false, limi
     make("div", { class: "plot" },
       ticks.map((tick) => make("span", { class: "tick", "--height": share(tick) }, say(tick))),
       picture("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${title}: ${latest}` },
-        ticks.map((tick) => picture("path", { class: "grid", d: `M0 ${y(tick)}H${WIDTH}` })),
+        ticks.map((tick) => picture("path", { class: "rule", d: `M0 ${y(tick)}H${WIDTH}` })),
         limit !== null && picture("path", { class: "limit", d: `M0 ${y(limit)}H${WIDTH}` }),
         series.map(({ points, mood }) => picture("path", { class: `series ${mood}`, d: path(points, x, y) })))),
     make("div", { class: "axis" }, make("span", {}, `${span((to - from) / 1000)} ago`), make("span", {}, "now")));

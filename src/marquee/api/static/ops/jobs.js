@@ -35,7 +35,7 @@ export const jobsView = {
 function orderForm(status) {
   const kind = status.source?.kind;
   const sources = [
-    ["live", kind ? `What is live now comes from: ${kind}` : "The live source (nothing is live yet)", "Look at the same source again."],
+    ["live", kind ? `The live source (${kind})` : "The live source (nothing is live yet)", "Look again at what is live now."],
     ["imdb", "IMDb", "What IMDb publishes every day, for personal and non-commercial use; some 2.5 GB."],
     ["sample", "Sample", "The 28,079 people that come with Marquee."],
   ];
@@ -48,10 +48,10 @@ function orderForm(status) {
         make("span", {}, "Dry run", make("small", {}, "Report what would change, and index nothing."))),
       make("label", { class: "choice" }, make("input", { type: "checkbox", name: "force" }),
         make("span", {}, "Force", make("small", {}, "Build although nothing has changed, and pass the gate; needs a reason.")))),
-    make("div", { class: "control" }, make("label", { for: "why" }, "Reason"),
+    make("div", {}, make("label", { for: "why" }, "Reason"),
       make("input", { id: "why", name: "why", type: "text", maxlength: 500, autocomplete: "off", "aria-describedby": "why-hint" }),
-      make("small", { id: "why-hint" }, "Goes into the audit log.")),
-    make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Run a reindex …")));
+      make("small", { id: "why-hint" }, "Goes into the audit log."),
+      make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Run a reindex …"))));
   const { dry, force, source, why } = form.elements;
   form.onchange = () => {
     // A dry run passes no gate.

@@ -1,6 +1,7 @@
 // What `/metrics` tells in Prometheus's text format, and what can be estimated from its histograms.
 
 const SAMPLE = /^([a-z_:][\w:]*)(?:\{(.*)\})? (\S+)/i;
+const DATA = /^\/v1\/(actors|titles)/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 /** Return what requests for data took so far, by route: {buckets: [[bound in s, this many or fewer]], count, errors}. */
@@ -10,7 +11,7 @@ export function readRoutes(text) {
     const [, name, labelled = "", value] = SAMPLE.exec(line) ?? [];
     if (name !== "marquee_request_seconds_bucket" && name !== "marquee_request_seconds_count") continue;
     const labels = Object.fromEntries([...labelled.matchAll(LABEL)].map(([, key, text]) => [key, text]));
-    if (!labels.route?.startsWith("/v1/") || labels.route.startsWith("/v1/admin")) continue;
+    if (!DATA.test(labels.route)) continue; // this page itself asks for the others all the time
     const route = routes.get(labels.route) ?? { buckets: new Map(), count: 0, errors: 0 };
     routes.set(labels.route, route);
     if (name.endsWith("_bucket")) {

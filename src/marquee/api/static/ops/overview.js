@@ -6,6 +6,7 @@ import { badge, button, card, empty, facts, make, show } from "./elements.js";
 import { progressPlace } from "./jobs.js";
 import { activate, pin, unpin } from "./orders.js";
 import { Problem, ask, tryAsk } from "./service.js";
+import { newest } from "./watch.js";
 import { bytes, code, count, counts, generationBadges, isOver, jobTitle, link, outcome, percent, plural, relative, span, stateBadge, time, utc } from "./words.js";
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -20,11 +21,10 @@ export const overviewView = {
     const [workers, jobs, audit, generations] = await Promise.all(
       ["/v1/admin/workers", "/v1/admin/jobs?limit=50", "/v1/admin/audit?limit=50", "/v1/admin/generations"].map((each) => tryAsk(each, { signal })));
     show(place,
-      verdictOf(status, conditions, workers),
+      verdictOf(status, conditions, workers, jobs),
       make("div", { class: "grid three", "data-key": "health" },
         engineCard(status), workersCard(workers), cacheCard(cache)),
-      ageCard(status),
-      liveCard(status, generations),
+      make("div", { class: "grid", "data-key": "data" }, ageCard(status), liveCard(status, generations)),
       lately(status, jobs, audit),
       card("Running now", known(jobs, ({ jobs: every }) => {
         const running = every.find((each) => !isOver(each));
@@ -42,7 +42,8 @@ function known(answer, draw) {
   return answer instanceof Problem ? empty(`Not known at the moment: ${answer.message}`) : draw(answer);
 }
 
-function verdictOf(status, conditions, workers) {
+function verdictOf(status, conditions, workers, jobs) {
+  const running = jobs instanceof Problem ? null : jobs.jobs.find((each) => !isOver(each));
   const bad = conditions.filter((each) => each.is_bad).map(({ title, detail, advice }) => ({ title, detail, advice, mood: "bad" }));
   if (!(workers instanceof Problem) && !workers.workers.some((each) => each.alive)) {
     bad.push({ title: "no worker is alive", detail: "Nothing that is asked for is begun, and nothing looks at the source.", advice: "Start `marquee worker`, or look why it ended.", mood: "warn" });
@@ -59,7 +60,8 @@ function verdictOf(status, conditions, workers) {
     make("h3", { id: "verdict" }, wrong ? `${plural(wrong, "thing")} to look at` : "All is well"),
     bad.length ? make("ul", {}, bad.map(({ title, detail, advice }) => make("li", { "data-key": title },
       make("strong", {}, title), make("span", {}, detail), advice && make("span", {}, make("b", {}, "What to do: "), quoted(advice)))))
-      : make("p", {}, "The engine answers, a worker is there, and the data are fresh."));
+      : make("p", {}, "The engine answers, a worker is there, and the data are fresh."),
+    running && make("p", {}, link("jobs", running.id, "A reindex is under way"), `: ${outcome(newest(running))}.`));
 }
 
 /** Commands in what the service says stand between backticks. */

@@ -13,6 +13,8 @@ const FIELDS = [
   ["limit", "Hits", { type: "number", min: 1, max: 50, value: 10 }],
 ];
 
+const UNFOLDED = 3;
+
 let asking = new AbortController();
 
 export const playgroundView = {
@@ -87,6 +89,8 @@ function hitOf(hit, index, most) {
     make("p", { class: "line" }, make("strong", {}, `score ${percent(hit.score)}`), " ", badge(hit.match.kind), ` ${hit.match.edits === 1 ? "1 edit" : `${hit.match.edits} edits`}, rank ${parts.rank.toFixed(3)}`),
     make("div", { class: "parts ranks", role: "img", "aria-label": PARTS.map(([name, words]) => `${words} ${parts[name].toFixed(3)}`).join(", ") },
       PARTS.filter(([name]) => parts[name] > 0).map(([name]) => make("span", { class: name, "--share": parts[name] / most }))),
-    make("ul", { class: "reasons" }, parts.reasons.map((each) => make("li", {}, each))),
-    make("p", { class: "quiet" }, `Found by: ${parts.routes.join(", ")}`));
+    make("details", { open: index < UNFOLDED },
+      make("summary", {}, "Why it stands here", make("span", { class: "unseen" }, `: ${hit.name}`)),
+      make("ul", { class: "reasons" }, parts.reasons.map((each) => make("li", {}, each))),
+      make("p", { class: "quiet" }, `Found by: ${parts.routes.join(", ")}`)));
 }

@@ -47,7 +47,7 @@ export const trafficView = {
     const newest = samples.at(-1);
     show(place,
       make("p", { class: "quiet" }, "Of the process that answers here, since it started; the pictures since this page was opened. Behind a load balancer each answer may be another process's."),
-      make("div", { class: "grid", "data-key": "charts" }, card("Latency", latencyOf(newest)), card("Load", loadOf())),
+      make("div", { class: "grid charts", "data-key": "charts" }, card("Latency", latencyOf(newest)), card("Load", loadOf()), card("Hit rate", hitsOf())),
       card("Endpoints", newest?.routes?.size ? endpointsOf(newest) : empty(newest?.trouble || "Nothing was asked yet.")),
       card("Cache", cacheOf(cache)));
   },
@@ -87,15 +87,19 @@ function loadOf() {
     const found = between(all(before), all(after));
     return found && found.count / seconds;
   });
+  const most = Math.max(1, ...rate.map(({ value }) => value ?? 0));
+  return lines({
+    title: "Requests for data per second", ticks: ticksTo(most), say: (value) => (value === null ? "–" : String(Math.round(value * 10) / 10)), ...frame(),
+    series: [{ name: "requests/s", mood: "one", points: rate }],
+  });
+}
+
+function hitsOf() {
   const hits = series(({ cache: before }, { cache: after }) => {
     const asked = after.hits + after.misses - before.hits - before.misses;
     return asked > 0 && after.hits >= before.hits ? (after.hits - before.hits) / asked : null;
   });
-  const most = Math.max(1, ...rate.map(({ value }) => value ?? 0));
-  return [
-    lines({ title: "Requests for data per second", ticks: ticksTo(most), say: (value) => (value === null ? "–" : String(Math.round(value * 10) / 10)), ...frame(), series: [{ name: "requests/s", mood: "one", points: rate }] }),
-    lines({ title: "Answers found in the cache", ticks: [0, 0.5, 1], say: (value) => (value === null ? "–" : percent(value)), ...frame(), series: [{ name: "hit rate", mood: "two", points: hits }] }),
-  ];
+  return lines({ title: "Answers found in the cache, the last minute", ticks: [0, 0.5, 1], say: (value) => (value === null ? "–" : percent(value)), ...frame(), series: [{ name: "hit rate", mood: "two", points: hits }] });
 }
 
 function endpointsOf(newest) {
