@@ -31,9 +31,9 @@ function ordersOf(each, every) {
   const isUsable = each.complete && each.readable && !each.live && each.set_aside !== "unjudged";
   const name = { "aria-describedby": null };
   return make("div", { class: "actions" },
-    isUsable && button(live && each.built_at < live.built_at ? "Roll back to it …" : "Make it live …", () => activate(each.id), { ...name, "aria-label": `Make ${each.id} live` }),
-    each.pinned ? button("Unpin …", () => unpin(), { "aria-label": `Unpin ${each.id}` })
-      : each.complete && button("Pin …", () => pin(each.id), { "aria-label": `Pin ${each.id}` }));
+    isUsable && button(live && each.built_at < live.built_at ? "Roll back to it …" : "Make it live …", () => activate(each.id), { ...name, "aria-label": `Make ${each.id} live` }),
+    each.pinned ? button("Unpin …", () => unpin(), { "aria-label": `Unpin ${each.id}` })
+      : each.complete && button("Pin …", () => pin(each.id), { "aria-label": `Pin ${each.id}` }));
 }
 
 function drawOne(place, found, every) {

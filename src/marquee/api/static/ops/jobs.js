@@ -4,9 +4,9 @@ import { badge, button, card, empty, facts, make, show, table } from "./elements
 import { activate, reindex } from "./orders.js";
 import { progressOf } from "./progress.js";
 import { differenceOf, gateOf } from "./reports.js";
-import { ask } from "./service.js";
+import { Problem, ask, tryAsk } from "./service.js";
 import { newest, troubleWith, watch } from "./watch.js";
-import { code, count, isOver, jobTitle, link, outcome, plural, span, stateBadge, time } from "./words.js";
+import { code, count, isOver, jobTitle, link, milliseconds, outcome, plural, span, stateBadge, time } from "./words.js";
 
 /** A place where the progress of a job is kept up to date. */
 export function progressPlace(job) {
@@ -51,14 +51,14 @@ function orderForm(status) {
     make("div", {}, make("label", { for: "why" }, "Reason"),
       make("input", { id: "why", name: "why", type: "text", maxlength: 500, autocomplete: "off", "aria-describedby": "why-hint" }),
       make("small", { id: "why-hint" }, "Goes into the audit log."),
-      make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Run a reindex …"))));
+      make("div", { class: "actions" }, make("button", { type: "submit", class: "primary" }, "Run a reindex …"))));
   const { dry, force, source, why } = form.elements;
   form.onchange = () => {
     // A dry run passes no gate.
     force.disabled = dry.checked;
     if (dry.checked) force.checked = false;
     why.required = force.checked;
-    form.querySelector("button").textContent = dry.checked ? "Start the dry run" : "Run a reindex …";
+    form.querySelector("button").textContent = dry.checked ? "Start the dry run" : "Run a reindex …";
   };
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -83,13 +83,14 @@ function duration(job) {
 
 async function drawOne(place, id, signal) {
   const job = newest(await ask(`/v1/admin/jobs/${encodeURIComponent(id)}`, { signal }));
-  const { gate, difference, stages = [] } = job.figures;
+  const { difference, stages = [] } = job.figures;
+  const gate = job.figures.gate ?? (await readGate(job, signal));
   show(place,
     make("p", { class: "back" }, make("a", { href: "#jobs" }, "← All jobs")),
     card(jobTitle(job),
-      isOver(job) ? make("p", { class: "line" }, stateBadge(job), " ", outcome(job)) : progressPlace(job),
+      isOver(job) ? make("p", { class: "line" }, stateBadge(job), " ", gate && job.state === "refused" ? "The gate refused what was built, see below." : outcome(job)) : progressPlace(job),
       job.state === "refused" && refusalOf(job),
-      ["failed", "cancelled"].includes(job.state) && make("div", { class: "actions" }, button("Ask again …", () => again(job))),
+      ["failed", "cancelled"].includes(job.state) && make("div", { class: "actions" }, button("Ask again …", () => again(job))),
       facts([
         ["Job", code(job.id)],
         ["Asked for", time(job.requested_at), ` by ${job.requested_by}`],
@@ -102,9 +103,16 @@ async function drawOne(place, id, signal) {
       ])),
     difference && card("What would change", differenceOf(difference)),
     difference && job.state === "succeeded" && make("div", { class: "actions", "data-key": "apply" },
-      button("Run it …", () => again(job), { class: "primary" })),
+      button("Run it …", () => again(job), { class: "primary" })),
     gate && card("Gate", gateOf(gate)),
     stages.length > 0 && card("What each stage took", stagesOf(stages)));
+}
+
+/** Of what was refused the report stands with the generation, for as long as that is kept. */
+async function readGate(job, signal) {
+  if (job.state !== "refused" || !job.generation) return null;
+  const found = await tryAsk(`/v1/admin/generations/${encodeURIComponent(job.generation)}`, { signal });
+  return found instanceof Problem ? null : found.gate;
 }
 
 /** What was refused can be asked for by force, or made live without building again. */
@@ -112,8 +120,8 @@ function refusalOf(job) {
   return make("div", { class: "notice bad" },
     make("p", {}, "What was live stays live, and the new generation is kept for inspection. If the source is meant to be like that, either way needs a reason:"),
     make("div", { class: "actions" },
-      job.generation && button(`Make ${job.generation} live …`, () => activate(job.generation), { class: "primary" }),
-      button("Build it again, by force …", () => again(job, { force: true }))));
+      job.generation && button(`Make ${job.generation} live …`, () => activate(job.generation), { class: "primary" }),
+      button("Build it again, by force …", () => again(job, { force: true }))));
 }
 
 /** A folder cannot be named over HTTP: that of what is live can. */
@@ -126,7 +134,7 @@ function stagesOf(stages) {
   return table("Stages", ["Stage", "Took", "Share", "Amount", "Rate"], stages.map(({ stage, took_s: tookS, done, unit }, index) => ({
     key: `${index} ${stage}`,
     cells: [
-      stage, tookS < 10 ? `${tookS.toFixed(1)} s` : span(tookS), make("div", { class: "bar", "--share": tookS / longest }),
+      stage, tookS < 10 ? milliseconds(tookS * 1000) : span(tookS), make("div", { class: "bar", "--share": tookS / longest }),
       done ? plural(done, unit.replace(/s$/, "")) : "–", done && tookS ? `${count(done / tookS)}/s` : "–",
     ],
   })), { numeric: [1, 3, 4] });

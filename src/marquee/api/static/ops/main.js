@@ -107,7 +107,7 @@ function go({ isMove = false } = {}) {
   showing.abort();
   wake();
   showing = new AbortController();
-  show(view, empty("Reading …"));
+  show(view, empty("Reading …"));
   view.dataset.view = chosen;
   byId("as-of").textContent = "";
   if (isMove) {

@@ -31,7 +31,7 @@ export const overviewView = {
         if (running) return [make("p", {}, make("strong", {}, jobTitle(running)), ` asked for by ${running.requested_by} `, time(running.requested_at, { brief: true })), progressPlace(running)];
         return [
           make("p", {}, "No reindex is under way.", status.next_run_at ? [" The source is looked at next ", time(status.next_run_at, { brief: true }), `, ${utc(status.next_run_at)}.`] : " No worker has a schedule."),
-          make("div", { class: "actions" }, make("a", { class: "button", href: "#jobs" }, "Run a reindex …")),
+          make("div", { class: "actions" }, make("a", { class: "button", href: "#jobs" }, "Run a reindex …")),
         ];
       })));
   },
@@ -44,7 +44,9 @@ function known(answer, draw) {
 
 function verdictOf(status, conditions, workers, jobs) {
   const running = jobs instanceof Problem ? null : jobs.jobs.find((each) => !isOver(each));
-  const bad = conditions.filter((each) => each.is_bad).map(({ title, detail, advice }) => ({ title, detail, advice, mood: "bad" }));
+  const bad = conditions.filter((each) => each.is_bad).map(({ kind, title, detail, advice }) => ({
+    title, detail, advice, mood: "bad", job: kind === "failed-run" ? status.last_result?.id : null,
+  }));
   if (!(workers instanceof Problem) && !workers.workers.some((each) => each.alive)) {
     bad.push({ title: "no worker is alive", detail: "Nothing that is asked for is begun, and nothing looks at the source.", advice: "Start `marquee worker`, or look why it ended.", mood: "warn" });
   }
@@ -58,8 +60,9 @@ function verdictOf(status, conditions, workers, jobs) {
   const wrong = bad.filter((each) => each.mood !== "note").length;
   return make("section", { class: `verdict ${worst}`, "data-key": "verdict", "aria-labelledby": "verdict" },
     make("h3", { id: "verdict" }, wrong ? `${plural(wrong, "thing")} to look at` : "All is well"),
-    bad.length ? make("ul", {}, bad.map(({ title, detail, advice }) => make("li", { "data-key": title },
-      make("strong", {}, title), make("span", {}, detail), advice && make("span", {}, make("b", {}, "What to do: "), quoted(advice)))))
+    bad.length ? make("ul", {}, bad.map(({ title, detail, advice, job }) => make("li", { "data-key": title },
+      make("strong", {}, title), make("span", { class: "clamp" }, detail), advice && make("span", {}, make("b", {}, "What to do: "), quoted(advice)),
+      job && make("span", {}, link("jobs", job, "Look at that job")))))
       : make("p", {}, "The engine answers, a worker is there, and the data are fresh."),
     running && make("p", {}, link("jobs", running.id, "A reindex is under way"), `: ${outcome(newest(running))}.`));
 }
@@ -120,8 +123,8 @@ function liveCard(status, generations) {
         ["To undo it", older ? ["go back to ", link("generations", older.id), `, ${counts(older.counts)}, built ${relative(older.built_at)}`] : "there is no older usable generation to go back to"],
       ]),
       make("div", { class: "actions" },
-        older && button(`Roll back to ${older.id} …`, () => activate(older.id)),
-        status.pinned ? button("Take the pin off …", () => unpin()) : button("Pin it …", () => pin(live.id))),
+        older && button(`Roll back to ${older.id} …`, () => activate(older.id)),
+        status.pinned ? button("Take the pin off …", () => unpin()) : button("Pin it …", () => pin(live.id))),
     ];
   }));
 }

@@ -30,7 +30,7 @@ export function progressOf(job, trouble = "") {
       make("span", {}, job.eta_s === null ? "" : `about ${span(job.eta_s)} left`)),
     trouble && make("p", { class: "notice" }, trouble),
     !isOver(job) && make("div", { class: "actions" },
-      button(job.cancel_requested_by ? `Being cancelled by ${job.cancel_requested_by}` : "Cancel this job …", () => cancel(job), { disabled: Boolean(job.cancel_requested_by) })),
+      button(job.cancel_requested_by ? `Being cancelled by ${job.cancel_requested_by}` : "Cancel this job …", () => cancel(job), { disabled: Boolean(job.cancel_requested_by) })),
   ];
 }
 

@@ -1,7 +1,7 @@
 // Reports as readable pages: what the gate looked at, what a dry run found, what was wrong with a source's files.
 
 import { badge, card, empty, make, table } from "./elements.js";
-import { code, count, counts, link, percent, plural } from "./words.js";
+import { code, count, link, percent, plural } from "./words.js";
 
 /** What the gate looked at, what did not pass first. */
 export function gateOf(report) {
@@ -21,7 +21,7 @@ export function gateOf(report) {
   ];
 }
 
-/** Most checks measure shares; `any …` count documents. */
+/** Most checks measure shares; `any …` count documents. */
 function amount({ name }, value) {
   if (value === null || value === undefined) return "–";
   return name.startsWith("any ") ? count(value) : percent(value);
@@ -43,19 +43,24 @@ function kindOf(kind, found) {
     make("dl", { class: "tiles" }, parts.map(([name, mood]) => make("div", { class: `tile ${found[name] ? mood : ""}` },
       make("dt", {}, name), make("dd", {}, count(found[name]), make("small", {}, percent(found[name] / all)))))),
     make("div", { class: "parts", "aria-hidden": true }, parts.map(([name, mood]) => make("span", { class: mood, "--share": found[name] / all }))),
-    examplesOf(`Most popular ${kind} that would be added`, found.most_popular_added),
-    examplesOf(`Most popular ${kind} that would be removed`, found.most_popular_removed),
+    make("div", { class: "grid" },
+      examplesOf(`Most popular ${kind} that would be added`, found.most_popular_added),
+      examplesOf(`Most popular ${kind} that would be removed`, found.most_popular_removed)),
     found.most_popular_changed.length > 0 && make("details", { open: true, "data-key": "changed" },
       make("summary", {}, `Most popular ${kind} that would change`),
       table(`Most popular ${kind} that would change`, ["Name", "Id", "What changes"], found.most_popular_changed.map((each) => ({
-        key: each.id, cells: [make("bdi", {}, each.name), code(each.id), make("ul", {}, each.fields.map((field) => make("li", {}, changeOf(each, field))))],
+        key: each.id, cells: [make("bdi", {}, each.name), code(each.id), make("ul", {}, changesOf(each))],
       })))));
 }
 
-function changeOf({ before, after }, field) {
-  const name = make("strong", {}, field.replaceAll("_", " "));
-  if (!(field in before)) return name; // a list, of which no values are told
-  return [name, " ", make("del", {}, value(before[field])), " → ", make("ins", {}, value(after[field]))];
+function changesOf({ fields, before, after }) {
+  const name = (field) => field.replaceAll("_", " ");
+  const lists = fields.filter((field) => !(field in before)); // of which no values are told
+  return [
+    fields.filter((field) => field in before).map((field) => make("li", {},
+      make("strong", {}, name(field)), " ", make("del", {}, value(before[field])), " → ", make("ins", {}, value(after[field])))),
+    lists.length > 0 && make("li", { class: "quiet" }, lists.map(name).join(", ")),
+  ];
 }
 
 const value = (found) => (found === null ? "nothing" : String(found));
@@ -70,7 +75,7 @@ function examplesOf(title, examples) {
 
 /** What was wrong with the files of a source, with examples as they stand in them. */
 export function qualityOf(quality) {
-  const files = Object.values(quality).filter((each) => each && typeof each === "object");
+  const files = ["names", "titles", "principals", "ratings"].map((each) => quality[each]).filter(Boolean);
   const rejected = (file) => Object.values(file.rejects).reduce((sum, each) => sum + each.count, 0);
   return [
     card("Rows", table("Rows of each file", ["File", "Rows", "Used", "Rejected", "Repeated", "Pointing nowhere", "Left out"], files.map((file) => ({
@@ -87,14 +92,14 @@ export function qualityOf(quality) {
   ];
 }
 
-const told = (amounts) => (Object.keys(amounts).length ? counts(amounts) : "0");
+const told = (amounts) => Object.entries(amounts).map(([what, number]) => `${what}: ${count(number)}`).join(", ") || "0";
 
 function rejectsOf(file) {
   return Object.entries(file.rejects).map(([reason, { count: amount, examples }]) =>
     make("details", { open: true, "data-key": `${file.file} ${reason}` },
       make("summary", {}, code(file.file), ` ${reason}: ${plural(amount, "row")}`),
       make("ol", { class: "rejects" }, examples.map((each) => make("li", {},
-        make("span", { class: "quiet" }, `line ${count(each.line)}`), make("pre", { tabindex: 0 }, visible(each.text)))))));
+        make("span", { class: "quiet" }, `line ${count(each.line)}`), make("pre", {}, visible(each.text)))))));
 }
 
 /** Tabs part the fields of a row: they are made visible, as are control characters. */

@@ -11,7 +11,7 @@ const EVERY_MS = 5000;
 const KEPT = 180; // a quarter of an hour
 const WINDOW = 12; // what is drawn is of the last minute
 const PROMISE_MS = 500;
-const LATENCY_TICKS_MS = [1, 10, 100, 1000];
+const LATENCY_TICKS_MS = [0.1, 1, 10, 100, 1000];
 
 let samples = [];
 let timer = 0;
@@ -99,7 +99,7 @@ function hitsOf() {
     const asked = after.hits + after.misses - before.hits - before.misses;
     return asked > 0 && after.hits >= before.hits ? (after.hits - before.hits) / asked : null;
   });
-  return lines({ title: "Answers found in the cache, the last minute", ticks: [0, 0.5, 1], say: (value) => (value === null ? "–" : percent(value)), ...frame(), series: [{ name: "hit rate", mood: "two", points: hits }] });
+  return lines({ title: "Found in the cache, the last minute", ticks: [0, 0.5, 1], say: (value) => (value === null ? "–" : percent(value)), ...frame(), series: [{ name: "hit rate", mood: "two", points: hits }] });
 }
 
 function endpointsOf(newest) {
@@ -126,6 +126,6 @@ function cacheOf(cache) {
       key: `${each.endpoint} ${each.layer}`,
       cells: [each.endpoint, each.layer, count(each.hits), count(each.misses), percent(each.hit_rate), make("div", { class: "bar", "--share": each.hit_rate })],
     })), { numeric: [2, 3, 4] }),
-    make("div", { class: "actions" }, button("Clear the cache …", () => clearCache())),
+    make("div", { class: "actions" }, button("Clear the cache …", () => clearCache())),
   ];
 }

@@ -42,7 +42,8 @@ export function utc(at, { seconds = false } = {}) {
 export function relative(at) {
   const awayS = (Date.now() - new Date(at)) / 1000;
   if (Math.abs(awayS) < 1) return "now";
-  return awayS > 0 ? `${span(awayS)} ago` : `in ${span(-awayS)}`;
+  const away = span(Math.abs(awayS) < 60 ? Math.abs(awayS) : 60 * Math.round(Math.abs(awayS) / 60));
+  return awayS > 0 ? `${away} ago` : `in ${away}`;
 }
 
 /** A time, with how long ago that is. */
