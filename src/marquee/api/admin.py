@@ -94,7 +94,7 @@ async def list_workers(request: AdminRequest, records: NamedDependency[Records])
 async def list_conditions(
     request: AdminRequest, cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]
 ) -> Response[Any]:
-    """Return what alerts would tell now, in the same words, with what to do; also while the engine is away."""
+    """Return what alerts would tell now, in the same words, with what to do; also without the engine."""
     parse(IdRequest, query_pairs(request))
     found = assess(await read_status(cluster, settings.index_prefix))
     return Response(ConditionsAnswer(conditions=sorted(found, key=lambda each: not each.is_bad)))

@@ -59,7 +59,7 @@ export const cancel = order(async (job) => {
     action: "Cancel the job",
     reason: "none",
     lines: [
-      [`${jobTitle(job)}, `, code(job.id), `, asked for by ${job.requested_by}, is at ${Math.round(job.percent)} %.`],
+      [`${jobTitle(job)}, `, code(job.id), `, asked for by ${job.requested_by}, is at ${Math.floor(job.percent)} %.`],
       "It ends within seconds, and what it has built is deleted. What is live stays live.",
       "If its swap has begun already, it ends well instead.",
     ],

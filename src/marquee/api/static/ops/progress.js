@@ -14,7 +14,7 @@ const STEPS = [
 
 /** The nodes of a job's progress; its own heading stands where it is shown. */
 export function progressOf(job, trouble = "") {
-  const percent = Math.round(job.percent);
+  const percent = Math.floor(job.percent); // it is not done before it is done
   return [
     make("p", { class: "line" }, stateBadge(job), " ", link("jobs", job.id), job.attempt > 1 && [" ", badge(`begun ${job.attempt} times`, "warn")]),
     make("ol", { class: "steps", "aria-label": "Steps" }, stepsOf(job)),

@@ -66,7 +66,7 @@ function take(now) {
     tellChanged();
   } else if (now.stage && now.stage !== told) {
     told = now.stage;
-    announce(`${now.stage}, ${Math.round(now.percent)} %`, { isQuiet: true });
+    announce(`${now.stage}, ${Math.floor(now.percent)} %`, { isQuiet: true });
   }
 }
 

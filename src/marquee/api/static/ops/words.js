@@ -75,7 +75,7 @@ export function jobTitle({ request }) {
 export function outcome(job) {
   const { figures } = job;
   if (job.state === "requested") return "waits for a worker";
-  if (job.state === "running") return `${Math.round(job.percent)} %${job.stage ? `, ${job.stage}` : ""}`;
+  if (job.state === "running") return `${Math.floor(job.percent)} %${job.stage ? `, ${job.stage}` : ""}`;
   if (job.state !== "succeeded") return job.reason || "no reason is recorded";
   if (figures.difference) {
     const { added, removed, changed } = figures.difference.actors;
