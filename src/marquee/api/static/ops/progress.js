@@ -24,7 +24,7 @@ export function progressOf(job, trouble = "") {
     }),
     make("p", { class: "figures" },
       make("strong", {}, `${percent} %`),
-      make("span", {}, job.stage ?? (job.state === "requested" ? "waits for a worker" : "begins")),
+      make("span", {}, doing(job)),
       make("span", {}, amountOf(job.progress)),
       make("span", {}, job.rate_rows_s === null ? "" : `${count(job.rate_rows_s)} ${job.progress?.unit ?? "rows"}/s`),
       make("span", {}, job.eta_s === null ? "" : `about ${span(job.eta_s)} left`)),
@@ -34,6 +34,15 @@ export function progressOf(job, trouble = "") {
   ];
 }
 
+/** What it does, or did last: between two stages it says nothing. */
+const lastStage = (job) => job.stage || job.figures.stages?.at(-1)?.stage;
+
+function doing(job) {
+  if (job.stage) return job.stage;
+  if (job.state === "requested") return "waits for a worker";
+  return lastStage(job) ? `${lastStage(job)}: done` : "begins";
+}
+
 function amountOf(progress) {
   if (!progress) return "";
   return progress.total === null ? plural(progress.done, progress.unit.replace(/s$/, "")) : `${count(progress.done)} of ${count(progress.total)} ${progress.unit}`;
@@ -41,7 +50,7 @@ function amountOf(progress) {
 
 function stepsOf(job) {
   const steps = STEPS.filter(([name]) => (job.request.dry_run ? !["Index", "Check"].includes(name) : name !== "Compare"));
-  const now = steps.findIndex(([, pattern]) => pattern.test(job.stage ?? ""));
+  const now = steps.findIndex(([, pattern]) => pattern.test(lastStage(job) ?? ""));
   return steps.map(([name], index) => make("li", {
     class: now >= 0 && index < now ? "done" : null, "aria-current": index === now ? "step" : null,
   }, name));
