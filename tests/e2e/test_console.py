@@ -536,6 +536,17 @@ def test_latency_is_sampled_while_the_page_is_open(console: Watched) -> None:
     expect(card(page, "Latency").locator("path.series").first).to_have_attribute("d", re.compile("^M"))
 
 
+def test_metrics_that_a_proxy_keeps_to_itself_are_said(door: Watched) -> None:
+    page = door.page
+    page.route("**/metrics", lambda route: route.fulfill(status=403, body="no"))
+    sign_in(page)
+    go(page, "Traffic")
+    refresh(page)
+    expect(card(page, "Latency")).to_contain_text("No figures at the moment")
+    expect(card(page, "Latency")).to_contain_text("HTTP 403")
+    expect(card(page, "Cache")).to_contain_text("64 MiB")
+
+
 def test_quantiles_are_estimated_within_their_bucket(door: Watched) -> None:
     found = door.page.evaluate("""async () => {
         const {between, quantile, readRoutes, sum} = await import("/static/ops/metrics.js");

@@ -73,7 +73,7 @@ function leave(problem) {
 }
 
 function sayRefusal({ status, kind, message }) {
-  if (status === 401) return `this token is not known to the service (${message}).`;
+  if (status === 401) return `this token is not known to the service.`;
   return kind === "admin-disabled" ? `administration is off: ${message}.` : `this token may not administer: ${message}.`;
 }
 

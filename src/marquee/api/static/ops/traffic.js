@@ -29,15 +29,29 @@ export function stopSampling() {
 }
 
 async function sample() {
-  const taken = { at: Date.now(), routes: null, cache: null, trouble: "" };
+  const at = Date.now();
   try {
-    const [{ answer }, cache] = await Promise.all([request("/metrics", { asText: true }), ask("/v1/admin/cache")]);
-    Object.assign(taken, { routes: readRoutes(answer), cache });
+    const [metrics, cache] = await Promise.all([read(request("/metrics", { asText: true })), read(ask("/v1/admin/cache"))]);
+    const isTold = !(metrics instanceof Problem);
+    samples = [...samples, {
+      at,
+      routes: isTold ? readRoutes(metrics.answer) : null,
+      trouble: isTold ? "" : metrics.message,
+      cache: cache instanceof Problem ? null : cache,
+    }].slice(-KEPT);
   } catch (error) {
-    if (!(error instanceof Problem)) return; // signed out
-    taken.trouble = error.message;
+    if (error.name !== "AbortError") throw error; // signed out
   }
-  samples = [...samples, taken].slice(-KEPT);
+}
+
+/** Either may fail alone: proxies keep `/metrics` to themselves. */
+async function read(asking) {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
 }
 
 export const trafficView = {
@@ -53,15 +67,15 @@ export const trafficView = {
   },
 };
 
-/** Return what happened within a minute before each sample, by what `measure` makes of it. */
-function series(measure) {
+/** Return what happened within a minute before each sample: what `measure` makes of `part` of two samples. */
+function series(part, measure) {
   return samples.map((after, index) => {
     const before = samples[Math.max(0, index - WINDOW)];
-    return { at: after.at, value: index && before.routes && after.routes ? measure(before, after, (after.at - before.at) / 1000) : null };
+    return { at: after.at, value: index && before[part] && after[part] ? measure(before[part], after[part], (after.at - before.at) / 1000) : null };
   });
 }
 
-const all = (found) => sum([...found.routes.values()]);
+const all = (routes) => sum([...routes.values()]);
 
 function frame() {
   const to = samples.at(-1)?.at ?? Date.now();
@@ -69,7 +83,7 @@ function frame() {
 }
 
 function latencyOf(newest) {
-  const of = (share) => series((before, after) => {
+  const of = (share) => series("routes", (before, after) => {
     const found = between(all(before), all(after));
     return found && quantile(found, share);
   });
@@ -83,7 +97,7 @@ function latencyOf(newest) {
 }
 
 function loadOf() {
-  const rate = series((before, after, seconds) => {
+  const rate = series("routes", (before, after, seconds) => {
     const found = between(all(before), all(after));
     return found && found.count / seconds;
   });
@@ -95,7 +109,7 @@ function loadOf() {
 }
 
 function hitsOf() {
-  const hits = series(({ cache: before }, { cache: after }) => {
+  const hits = series("cache", (before, after) => {
     const asked = after.hits + after.misses - before.hits - before.misses;
     return asked > 0 && after.hits >= before.hits ? (after.hits - before.hits) / asked : null;
   });

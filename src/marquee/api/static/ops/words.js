@@ -9,7 +9,7 @@ export const count = (number) => whole.format(number);
 export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 export function percent(share) {
-  return `${new Intl.NumberFormat("en", { maximumFractionDigits: share > 0 && share < 0.1 ? 2 : 1 }).format(share * 100)} %`;
+  return `${new Intl.NumberFormat("en", { maximumFractionDigits: share > 0 && share < 0.1 ? 2 : 1 }).format(share * 100)}\u00a0%`;
 }
 
 export function bytes(size) {
