@@ -5,6 +5,7 @@ import { make, picture } from "./elements.js";
 import { span, utc } from "./words.js";
 
 const WIDTH = 600;
+const DOT = "h.01"; // without a length, a lone point is not seen
 const HEIGHT = 160;
 const HOUR_S = 3600;
 const DAY_S = 24 * HOUR_S;
@@ -20,30 +21,51 @@ export function lines({ title, series, ticks, say, from, to, isLog = false, limi
   const x = (at) => ((at - from) / (to - from)) * WIDTH;
   const y = (value) => HEIGHT * (1 - share(value));
   const latest = series.map(({ name, points }) => `${name} ${say(points.at(-1)?.value ?? null)}`).join(", ");
-  return make("figure", { class: "chart", "data-key": title },
+  return make(
+    "figure",
+    { class: "chart", "data-key": title },
     make("figcaption", {}, title),
-    make("ul", { class: "legend" }, series.map(({ name, mood, points }) => make("li", { class: mood },
-      make("span", {}, name), " ", make("strong", {}, say(points.at(-1)?.value ?? null))))),
-    make("div", { class: "plot" },
+    make(
+      "ul",
+      { class: "legend" },
+      series.map(({ name, mood, points }) =>
+        make("li", { class: mood }, make("span", {}, name), " ", make("strong", {}, say(points.at(-1)?.value ?? null))),
+      ),
+    ),
+    make(
+      "div",
+      { class: "plot" },
       ticks.map((tick) => make("span", { class: "tick", "--height": share(tick) }, say(tick))),
-      picture("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": `${title}: ${latest}` },
+      picture(
+        "svg",
+        {
+          viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+          preserveAspectRatio: "none",
+          role: "img",
+          "aria-label": `${title}: ${latest}`,
+        },
         ticks.map((tick) => picture("path", { class: "rule", d: `M0 ${y(tick)}H${WIDTH}` })),
         limit !== null && picture("path", { class: "limit", d: `M0 ${y(limit)}H${WIDTH}` }),
-        series.map(({ points, mood }) => picture("path", { class: `series ${mood}`, d: path(points, x, y) })))),
-    make("div", { class: "axis" }, make("span", {}, `${span((to - from) / 1000)} ago`), make("span", {}, "now")));
+        series.map(({ points, mood }) => picture("path", { class: `series ${mood}`, d: path(points, x, y) })),
+      ),
+    ),
+    make("div", { class: "axis" }, make("span", {}, `${span((to - from) / 1000)} ago`), make("span", {}, "now")),
+  );
 }
 
 function path(points, x, y) {
   let pen = "M";
-  return points.map(({ at, value }) => {
-    if (value === null) {
-      pen = "M";
-      return "";
-    }
-    const step = `${pen}${x(at).toFixed(1)} ${y(value).toFixed(1)}${pen === "M" ? "h.01" : ""}`; // a lone point is seen
-    pen = "L";
-    return step;
-  }).join("");
+  return points
+    .map(({ at, value }) => {
+      if (value === null) {
+        pen = "M";
+        return "";
+      }
+      const step = `${pen}${x(at).toFixed(1)} ${y(value).toFixed(1)}${pen === "M" ? DOT : ""}`;
+      pen = "L";
+      return step;
+    })
+    .join("");
 }
 
 /** Round ticks from 0 to at least `most`. */
@@ -56,12 +78,20 @@ export function ticksTo(most) {
 /** How old the data are, against the day that is promised. */
 export function age(seconds) {
   const share = Math.min(1, seconds / (1.25 * DAY_S)); // the limit is seen with some room beyond it
-  return make("div", {
-    class: `age ${seconds > DAY_S ? "bad" : seconds > 0.75 * DAY_S ? "warn" : "good"}`, role: "img",
-    "aria-label": `Data age ${span(seconds)} of at most 24 h`,
-  },
+  return make(
+    "div",
+    {
+      class: `age ${seconds > DAY_S ? "bad" : seconds > 0.75 * DAY_S ? "warn" : "good"}`,
+      role: "img",
+      "aria-label": `Data age ${span(seconds)} of at most 24 h`,
+    },
     make("div", { class: "bar", "--share": share }, make("span", { class: "mark" })),
-    make("div", { class: "axis" }, ["0 h", "6 h", "12 h", "18 h", "24 h", ""].map((each) => make("span", {}, each))));
+    make(
+      "div",
+      { class: "axis" },
+      ["0 h", "6 h", "12 h", "18 h", "24 h", ""].map((each) => make("span", {}, each)),
+    ),
+  );
 }
 
 /** The jobs of the last day as marks on a line, and the next look at the source. */
@@ -73,9 +103,23 @@ export function day(jobs, nextRunAt) {
     const [start, end] = [share(job.started_at ?? job.requested_at), share(job.ended_at ?? now)];
     return make("span", { class: `run ${job.state}`, "data-key": job.id, "--start": start, "--length": end - start });
   });
-  const told = jobs.length ? jobs.map((job) => `${job.state} ${utc(job.ended_at ?? job.requested_at)}`).join(", ") : "no jobs";
-  return make("div", { class: "day", role: "img", "aria-label": `The last 24 hours: ${told}` },
-    make("div", { class: "track" }, marks, make("span", { class: "now", "--start": share(now) }),
-      nextRunAt && make("span", { class: "next", "--start": share(nextRunAt) })),
-    make("div", { class: "axis" }, ["24 h ago", "18 h", "12 h", "6 h", "now", "in 6 h"].map((each) => make("span", {}, each))));
+  const told = jobs.length
+    ? jobs.map((job) => `${job.state} ${utc(job.ended_at ?? job.requested_at)}`).join(", ")
+    : "no jobs";
+  return make(
+    "div",
+    { class: "day", role: "img", "aria-label": `The last 24 hours: ${told}` },
+    make(
+      "div",
+      { class: "track" },
+      marks,
+      make("span", { class: "now", "--start": share(now) }),
+      nextRunAt && make("span", { class: "next", "--start": share(nextRunAt) }),
+    ),
+    make(
+      "div",
+      { class: "axis" },
+      ["24 h ago", "18 h", "12 h", "6 h", "now", "in 6 h"].map((each) => make("span", {}, each)),
+    ),
+  );
 }

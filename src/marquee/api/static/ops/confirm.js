@@ -25,20 +25,51 @@ export function announce(text, { isQuiet = false } = {}) {
  */
 export function confirm({ title, lines, action, reason = "optional", run }) {
   const refusal = make("div", { role: "alert" });
-  const field = make("input", { id: "reason", type: "text", maxlength: 500, autocomplete: "off", required: reason === "required" });
+  const field = make("input", {
+    id: "reason",
+    type: "text",
+    maxlength: 500,
+    autocomplete: "off",
+    required: reason === "required",
+  });
   const doIt = make("button", { type: "submit", class: "primary" }, action);
-  const dialog = make("dialog", { "aria-labelledby": "dialog-title" },
-    make("form", { method: "dialog" },
+  const dialog = make(
+    "dialog",
+    { "aria-labelledby": "dialog-title" },
+    make(
+      "form",
+      { method: "dialog" },
       make("h2", { id: "dialog-title" }, title),
-      make("ul", { class: "effects" }, lines.filter(Boolean).map((each) => make("li", {}, each))),
-      reason !== "none" && make("div", { class: "control" },
-        make("label", { for: "reason" }, reason === "required" ? "Reason (needed; goes into the audit log)" : "Reason (goes into the audit log)"), field),
+      make(
+        "ul",
+        { class: "effects" },
+        lines.filter(Boolean).map((each) => make("li", {}, each)),
+      ),
+      reason !== "none" &&
+        make(
+          "div",
+          { class: "control" },
+          make(
+            "label",
+            { for: "reason" },
+            reason === "required" ? "Reason (needed; goes into the audit log)" : "Reason (goes into the audit log)",
+          ),
+          field,
+        ),
       refusal,
-      make("div", { class: "actions" }, button("Leave it as it is", () => dialog.close()), doIt)));
+      make(
+        "div",
+        { class: "actions" },
+        button("Leave it as it is", () => dialog.close()),
+        doIt,
+      ),
+    ),
+  );
 
   dialog.querySelector("form").onsubmit = async (event) => {
     event.preventDefault();
-    if (reason === "required" && !field.value.trim()) return show(refusal, make("p", { class: "notice bad" }, "Say why: without a reason it is refused."));
+    if (reason === "required" && !field.value.trim())
+      return show(refusal, make("p", { class: "notice bad" }, "Say why: without a reason it is refused."));
     doIt.disabled = true;
     dialog.setAttribute("aria-busy", true);
     try {

@@ -28,8 +28,10 @@ function build(element, attributes, children) {
 }
 
 function flatten(children) {
-  return children.flat(Infinity).filter((child) => child || child === 0).map((child) =>
-    child instanceof Node ? child : document.createTextNode(String(child)));
+  return children
+    .flat(Infinity)
+    .filter((child) => child || child === 0)
+    .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
 }
 
 /**
@@ -84,19 +86,52 @@ function update(old, fresh) {
 /** A table; each row is a list of cells, and its key. `numeric` names the columns that hold numbers. */
 export function table(caption, columns, rows, { numeric = [] } = {}) {
   const kind = (index) => (numeric.includes(index) ? "number" : null);
-  return make("div", { class: "scroller" },
-    make("table", {},
+  return make(
+    "div",
+    { class: "scroller" },
+    make(
+      "table",
+      {},
       make("caption", { class: "unseen" }, caption),
-      make("thead", {}, make("tr", {}, columns.map((each, index) => make("th", { scope: "col", class: kind(index) }, each)))),
-      make("tbody", {}, rows.map(({ key, cells, state }) => make("tr", { "data-key": key, class: state },
-        cells.map((each, index) => make(index ? "td" : "th",
-          { scope: index ? null : "row", class: kind(index), "data-label": columns[index] }, make("div", {}, each))))))));
+      make(
+        "thead",
+        {},
+        make(
+          "tr",
+          {},
+          columns.map((each, index) => make("th", { scope: "col", class: kind(index) }, each)),
+        ),
+      ),
+      make(
+        "tbody",
+        {},
+        rows.map(({ key, cells, state }) =>
+          make(
+            "tr",
+            { "data-key": key, class: state },
+            cells.map((each, index) =>
+              make(
+                index ? "td" : "th",
+                { scope: index ? null : "row", class: kind(index), "data-label": columns[index] },
+                make("div", {}, each),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** Pairs of a name and what it is. */
 export function facts(pairs) {
-  return make("dl", { class: "facts" }, pairs.filter(Boolean).map(([name, ...what]) =>
-    make("div", { "data-key": name }, make("dt", {}, name), make("dd", {}, what))));
+  return make(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter(Boolean)
+      .map(([name, ...what]) => make("div", { "data-key": name }, make("dt", {}, name), make("dd", {}, what))),
+  );
 }
 
 /** A word with a colour; the colour never stands alone. */

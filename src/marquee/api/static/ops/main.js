@@ -13,7 +13,15 @@ import { stopWatching } from "./watch.js";
 import { utc } from "./words.js";
 
 const EVERY_MS = 5000;
-const VIEWS = { overview: overviewView, jobs: jobsView, generations: generationsView, quality: qualityView, traffic: trafficView, audit: auditView, search: playgroundView };
+const VIEWS = {
+  overview: overviewView,
+  jobs: jobsView,
+  generations: generationsView,
+  quality: qualityView,
+  traffic: trafficView,
+  audit: auditView,
+  search: playgroundView,
+};
 
 const byId = (id) => document.getElementById(id);
 const view = byId("view");
@@ -74,7 +82,9 @@ function leave(problem) {
 
 function sayRefusal({ status, kind, message }) {
   if (status === 401) return `this token is not known to the service.`;
-  return kind === "admin-disabled" ? `administration is off: ${message}.` : `this token may not administer: ${message}.`;
+  return kind === "admin-disabled"
+    ? `administration is off: ${message}.`
+    : `this token may not administer: ${message}.`;
 }
 
 function refuse(text, { isBad = true } = {}) {
@@ -132,10 +142,20 @@ async function keepShown({ draw, isStill }, id, signal) {
       if (!(error instanceof Problem)) throw error;
       if (error.retryAfterS === null) {
         setAway("");
-        show(view, make("div", { class: "notice bad" }, make("p", {}, make("strong", {}, error.title)), make("p", {}, error.message)));
+        show(
+          view,
+          make(
+            "div",
+            { class: "notice bad" },
+            make("p", {}, make("strong", {}, error.title)),
+            make("p", {}, error.message),
+          ),
+        );
       } else {
         waitMs = error.retryAfterS * 1000;
-        setAway(`${error.title}: ${error.message} ${byId("as-of").textContent ? `What you see is ${byId("as-of").textContent}.` : ""} Trying again every ${error.retryAfterS} s.`);
+        const asOf = byId("as-of").textContent;
+        const seen = asOf ? `What you see is ${asOf}. ` : "";
+        setAway(`${error.title}: ${error.message} ${seen}Trying again every ${error.retryAfterS} s.`);
       }
     } finally {
       if (!signal.aborted) view.removeAttribute("aria-busy");

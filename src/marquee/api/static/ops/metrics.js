@@ -22,7 +22,12 @@ export function readRoutes(text) {
       if (labels.status === "5xx") route.errors += Number(value);
     }
   }
-  return new Map([...routes].map(([route, found]) => [route, { ...found, buckets: [...found.buckets].sort(([one], [other]) => one - other) }]));
+  return new Map(
+    [...routes].map(([route, found]) => [
+      route,
+      { ...found, buckets: [...found.buckets].sort(([one], [other]) => one - other) },
+    ]),
+  );
 }
 
 /** Return several routes taken together. */

@@ -22,9 +22,15 @@ function order(prepare) {
 /** Ask for a reindex; `asked` is the body of the request. A dry run changes nothing, so nobody is asked. */
 export const reindex = order(async (asked) => {
   // Made once for each time somebody decides: should the answer get lost, the same job is meant.
-  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((each) => each.toString(16).padStart(2, "0")).join("");
+  const key = [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((each) => each.toString(16).padStart(2, "0"))
+    .join("");
   const send = async (reason) => {
-    const job = await ask("/v1/admin/jobs", { method: "POST", body: { kind: "reindex", ...asked, reason: reason || asked.reason }, key });
+    const job = await ask("/v1/admin/jobs", {
+      method: "POST",
+      body: { kind: "reindex", ...asked, reason: reason || asked.reason },
+      key,
+    });
     location.hash = `#jobs/${job.id}`;
     return `Asked for: ${jobTitle(job)}`;
   };
@@ -35,18 +41,28 @@ export const reindex = order(async (asked) => {
   const every = await listGenerations();
   const live = every.find((each) => each.live);
   const pinned = every.find((each) => each.pinned);
+  const source = asked.source === "live" ? `the live source (${live?.source?.kind ?? "none yet"})` : asked.source;
   const surplus = every.filter((each) => !each.live && !each.pinned);
   confirm({
     title: asked.force ? "Force a reindex?" : "Run a reindex?",
     action: asked.force ? "Force it" : "Run it",
     reason: asked.force && !asked.reason ? "required" : asked.reason ? "none" : "optional",
     lines: [
-      `A worker builds a new generation from ${asked.source === "live" ? `the source of what is live (${live?.source?.kind ?? "none yet"})` : asked.source}. Searches go on meanwhile.`,
-      asked.force ? "It is built although nothing may have changed, and passes the gate's limits. Damaged files are refused all the same."
+      `A worker builds a new generation from ${source}. Searches go on meanwhile.`,
+      asked.force
+        ? "It is built although nothing may have changed, and passes the gate's limits. Damaged files are refused all the same."
         : "If the source has not changed, nothing is built. If the gate refuses it, what is live stays live.",
-      pinned ? ["It does not go live: ", code(pinned.id), " is pinned."]
-        : live ? ["Otherwise it goes live in place of ", code(live.id), ", which is kept to go back to."] : "It goes live: nothing is now.",
-      surplus.length && !pinned ? ["After the swap the oldest beyond those that are kept (MARQUEE_KEEP_GENERATIONS) are deleted; these may be among them: ", surplus.map((each) => [code(each.id), " "])] : "",
+      pinned
+        ? ["It does not go live: ", code(pinned.id), " is pinned."]
+        : live
+          ? ["Otherwise it goes live in place of ", code(live.id), ", which is kept to go back to."]
+          : "It goes live: nothing is now.",
+      surplus.length && !pinned
+        ? [
+            "After the swap the oldest beyond those that are kept (MARQUEE_KEEP_GENERATIONS) are deleted; these may be among them: ",
+            surplus.map((each) => [code(each.id), " "]),
+          ]
+        : "",
       asked.reason ? `Reason: ${asked.reason}` : "",
     ],
     run: send,
@@ -73,7 +89,11 @@ export const cancel = order(async (job) => {
 /** Make a generation live, be it newer or older than what is. */
 export const activate = order(async (id) => {
   const every = await listGenerations();
-  const [chosen, live, pinned] = [every.find((each) => each.id === id), every.find((each) => each.live), every.find((each) => each.pinned)];
+  const [chosen, live, pinned] = [
+    every.find((each) => each.id === id),
+    every.find((each) => each.live),
+    every.find((each) => each.pinned),
+  ];
   if (!chosen) throw new Problem({ title: "Gone", detail: `${id} was deleted meanwhile.` });
   const isBack = live && chosen.built_at < live.built_at;
   const isRefused = chosen.set_aside === "refused";
@@ -83,8 +103,13 @@ export const activate = order(async (id) => {
     action: isBack ? "Roll back" : "Make it live",
     reason: isRefused ? "required" : "optional",
     lines: [
-      [code(chosen.id), ` goes live, within seconds: ${counts(chosen.counts)}, from ${chosen.source?.kind ?? "a source that is not known"}, built ${utc(chosen.built_at)}.`],
-      live ? [code(live.id), ` (${counts(live.counts)}) is no longer searched. It is kept: you can come back to it.`] : "Nothing is live now.",
+      [
+        code(chosen.id),
+        ` goes live, within seconds: ${counts(chosen.counts)}, from ${chosen.source?.kind ?? "a source that is not known"}, built ${utc(chosen.built_at)}.`,
+      ],
+      live
+        ? [code(live.id), ` (${counts(live.counts)}) is no longer searched. It is kept: you can come back to it.`]
+        : "Nothing is live now.",
       isBack ? ["The schedule does not bring ", code(live.id), " back until the source has changed."] : "",
       isRefused ? ["The gate refused it: ", failed.map((each) => each.detail).join("; ")] : "",
       pinned ? ["The pin stays on ", code(pinned.id), "."] : "",
@@ -104,7 +129,10 @@ export const pin = order(async (id) => {
     title: "Pin this generation?",
     action: "Pin it",
     lines: [
-      [code(id), " is kept, and no reindex makes another generation live until the pin is taken off. Reindexes go on building."],
+      [
+        code(id),
+        " is kept, and no reindex makes another generation live until the pin is taken off. Reindexes go on building.",
+      ],
       live && live.id !== id ? [code(live.id), " stays live: a pin makes nothing live."] : "",
       live?.id === id ? "Its data grow older for as long as it is pinned." : "",
       pinned ? ["The pin on ", code(pinned.id), " is taken off."] : "",
@@ -146,7 +174,8 @@ export const clearCache = order(async () => {
     ],
     run: async () => {
       const { entries, redis_cleared: redis } = await ask("/v1/admin/cache", { method: "DELETE" });
-      return `The cache is cleared: ${count(entries)} answers here${redis === null ? "" : redis ? ", and Redis" : "; Redis did not answer, and forgets by itself within a day"}.`;
+      const there = redis ? ", and Redis" : "; Redis did not answer, and forgets by itself within a day";
+      return `The cache is cleared: ${count(entries)} answers here${redis === null ? "" : there}.`;
     },
   });
 });

@@ -39,11 +39,20 @@ export function end() {
 export async function request(path, { method = "GET", body, key, signal, asText = false } = {}) {
   const timeout = AbortSignal.timeout(method === "GET" ? TIMEOUT_MS : CHANGE_TIMEOUT_MS);
   const ended = AbortSignal.any([session.signal, ...(signal ? [signal] : [])]);
-  const headers = { ...authorization(path), ...(body ? { "Content-Type": "application/json" } : {}), ...(key ? { "Idempotency-Key": key } : {}) };
+  const headers = {
+    ...authorization(path),
+    ...(body ? { "Content-Type": "application/json" } : {}),
+    ...(key ? { "Idempotency-Key": key } : {}),
+  };
   let response, text;
   try {
     response = await fetch(path, {
-      method, headers, body: body && JSON.stringify(body), cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer",
+      method,
+      headers,
+      body: body && JSON.stringify(body),
+      cache: "no-store",
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
       signal: AbortSignal.any([ended, timeout]),
     });
     text = await response.text();
@@ -83,7 +92,11 @@ export async function* readEvents(path, signal) {
   };
   try {
     hear();
-    const response = await fetch(path, { headers: authorization(path), cache: "no-store", signal: AbortSignal.any([ended, silence.signal]) });
+    const response = await fetch(path, {
+      headers: authorization(path),
+      cache: "no-store",
+      signal: AbortSignal.any([ended, silence.signal]),
+    });
     if (!response.ok) throw refuse(problemOf(response, await response.text()));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let left = "";
@@ -94,7 +107,11 @@ export async function* readEvents(path, signal) {
       const parts = (left + value).split("\n\n");
       left = parts.pop();
       for (const part of parts) {
-        const data = part.split("\n").filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n");
+        const data = part
+          .split("\n")
+          .filter((line) => line.startsWith("data: "))
+          .map((line) => line.slice(6))
+          .join("\n");
         if (data) yield JSON.parse(data);
       }
     }

@@ -31,14 +31,20 @@ export function stopSampling() {
 async function sample() {
   const at = Date.now();
   try {
-    const [metrics, cache] = await Promise.all([read(request("/metrics", { asText: true })), read(ask("/v1/admin/cache"))]);
+    const [metrics, cache] = await Promise.all([
+      read(request("/metrics", { asText: true })),
+      read(ask("/v1/admin/cache")),
+    ]);
     const isTold = !(metrics instanceof Problem);
-    samples = [...samples, {
-      at,
-      routes: isTold ? readRoutes(metrics.answer) : null,
-      trouble: isTold ? "" : metrics.message,
-      cache: cache instanceof Problem ? null : cache,
-    }].slice(-KEPT);
+    samples = [
+      ...samples,
+      {
+        at,
+        routes: isTold ? readRoutes(metrics.answer) : null,
+        trouble: isTold ? "" : metrics.message,
+        cache: cache instanceof Problem ? null : cache,
+      },
+    ].slice(-KEPT);
   } catch (error) {
     if (error.name !== "AbortError") throw error; // signed out
   }
@@ -59,11 +65,26 @@ export const trafficView = {
   async draw(place, _, signal) {
     const cache = await ask("/v1/admin/cache", { signal });
     const newest = samples.at(-1);
-    show(place,
-      make("p", { class: "quiet" }, "Of the process that answers here, since it started; the pictures since this page was opened. Behind a load balancer each answer may be another process's."),
-      make("div", { class: "grid charts", "data-key": "charts" }, card("Latency", latencyOf(newest)), card("Load", loadOf()), card("Hit rate", hitsOf())),
-      card("Endpoints", newest?.routes?.size ? endpointsOf(newest) : empty(newest?.trouble || "Nothing was asked yet.")),
-      card("Cache", cacheOf(cache)));
+    show(
+      place,
+      make(
+        "p",
+        { class: "quiet" },
+        "Of the process that answers here, since it started; the pictures since this page was opened. Behind a load balancer each answer may be another process's.",
+      ),
+      make(
+        "div",
+        { class: "grid charts", "data-key": "charts" },
+        card("Latency", latencyOf(newest)),
+        card("Load", loadOf()),
+        card("Hit rate", hitsOf()),
+      ),
+      card(
+        "Endpoints",
+        newest?.routes?.size ? endpointsOf(newest) : empty(newest?.trouble || "Nothing was asked yet."),
+      ),
+      card("Cache", cacheOf(cache)),
+    );
   },
 };
 
@@ -71,7 +92,11 @@ export const trafficView = {
 function series(part, measure) {
   return samples.map((after, index) => {
     const before = samples[Math.max(0, index - WINDOW)];
-    return { at: after.at, value: index && before[part] && after[part] ? measure(before[part], after[part], (after.at - before.at) / 1000) : null };
+    return {
+      at: after.at,
+      value:
+        index && before[part] && after[part] ? measure(before[part], after[part], (after.at - before.at) / 1000) : null,
+    };
   });
 }
 
@@ -83,16 +108,32 @@ function frame() {
 }
 
 function latencyOf(newest) {
-  const of = (share) => series("routes", (before, after) => {
-    const found = between(all(before), all(after));
-    return found && quantile(found, share);
-  });
+  const of = (share) =>
+    series("routes", (before, after) => {
+      const found = between(all(before), all(after));
+      return found && quantile(found, share);
+    });
   return [
     lines({
-      title: "Requests for data, the last minute", ticks: LATENCY_TICKS_MS, say: milliseconds, isLog: true, limit: PROMISE_MS, ...frame(),
-      series: [{ name: "p50", mood: "one", points: of(0.5) }, { name: "p95", mood: "two", points: of(0.95) }, { name: "p99", mood: "three", points: of(0.99) }],
+      title: "Requests for data, the last minute",
+      ticks: LATENCY_TICKS_MS,
+      say: milliseconds,
+      isLog: true,
+      limit: PROMISE_MS,
+      ...frame(),
+      series: [
+        { name: "p50", mood: "one", points: of(0.5) },
+        { name: "p95", mood: "two", points: of(0.95) },
+        { name: "p99", mood: "three", points: of(0.99) },
+      ],
     }),
-    make("p", { class: "quiet" }, newest?.trouble ? `No figures at the moment: ${newest.trouble}` : `Estimated from histograms; the dashed line is the promise of ${PROMISE_MS} ms.`),
+    make(
+      "p",
+      { class: "quiet" },
+      newest?.trouble
+        ? `No figures at the moment: ${newest.trouble}`
+        : `Estimated from histograms; the dashed line is the promise of ${PROMISE_MS} ms.`,
+    ),
   ];
 }
 
@@ -103,7 +144,10 @@ function loadOf() {
   });
   const most = Math.max(1, ...rate.map(({ value }) => value ?? 0));
   return lines({
-    title: "Requests for data per second", ticks: ticksTo(most), say: (value) => (value === null ? "–" : String(Math.round(value * 10) / 10)), ...frame(),
+    title: "Requests for data per second",
+    ticks: ticksTo(most),
+    say: (value) => (value === null ? "–" : String(Math.round(value * 10) / 10)),
+    ...frame(),
     series: [{ name: "requests/s", mood: "one", points: rate }],
   });
 }
@@ -113,33 +157,78 @@ function hitsOf() {
     const asked = after.hits + after.misses - before.hits - before.misses;
     return asked > 0 && after.hits >= before.hits ? (after.hits - before.hits) / asked : null;
   });
-  return lines({ title: "Found in the cache, the last minute", ticks: [0, 0.5, 1], say: (value) => (value === null ? "–" : percent(value)), ...frame(), series: [{ name: "hit rate", mood: "two", points: hits }] });
+  return lines({
+    title: "Found in the cache, the last minute",
+    ticks: [0, 0.5, 1],
+    say: (value) => (value === null ? "–" : percent(value)),
+    ...frame(),
+    series: [{ name: "hit rate", mood: "two", points: hits }],
+  });
 }
 
 function endpointsOf(newest) {
-  const routes = [...newest.routes].filter(([, each]) => each.count).sort(([, one], [, other]) => other.count - one.count);
+  const routes = [...newest.routes]
+    .filter(([, each]) => each.count)
+    .sort(([, one], [, other]) => other.count - one.count);
   if (!routes.length) return empty("Nothing was asked yet.");
-  return table("Requests for data since the process started", ["Endpoint", "Requests", "p50", "p95", "p99", "5xx"], routes.map(([route, each]) => ({
-    key: route,
-    state: each.errors ? "warn" : "",
-    cells: [code(route), count(each.count), ...[0.5, 0.95, 0.99].map((share) => milliseconds(quantile(each, share))), each.errors ? `${count(each.errors)} (${percent(each.errors / each.count)})` : "0"],
-  })), { numeric: [1, 2, 3, 4, 5] });
+  return table(
+    "Requests for data since the process started",
+    ["Endpoint", "Requests", "p50", "p95", "p99", "5xx"],
+    routes.map(([route, each]) => ({
+      key: route,
+      state: each.errors ? "warn" : "",
+      cells: [
+        code(route),
+        count(each.count),
+        ...[0.5, 0.95, 0.99].map((share) => milliseconds(quantile(each, share))),
+        each.errors ? `${count(each.errors)} (${percent(each.errors / each.count)})` : "0",
+      ],
+    })),
+    { numeric: [1, 2, 3, 4, 5] },
+  );
 }
 
 function cacheOf(cache) {
   if (!cache.enabled) return empty("The cache is off: MARQUEE_CACHE_SIZE_MB is 0, and no Redis is set.");
-  const redis = { closed: badge("answers", "good"), open: badge("does not answer, and is left alone", "bad"), "half-open": badge("is tried again", "warn") }[cache.redis] ?? "none is set";
+  const redis =
+    {
+      closed: badge("answers", "good"),
+      open: badge("does not answer, and is left alone", "bad"),
+      "half-open": badge("is tried again", "warn"),
+    }[cache.redis] ?? "none is set";
   return [
     facts([
-      ["Hit rate", cache.hits + cache.misses ? `${percent(cache.hit_rate)} of ${count(cache.hits + cache.misses)} questions` : "nothing was asked yet"],
+      [
+        "Hit rate",
+        cache.hits + cache.misses
+          ? `${percent(cache.hit_rate)} of ${count(cache.hits + cache.misses)} questions`
+          : "nothing was asked yet",
+      ],
       ["In memory", `${count(cache.entries)} answers, ${bytes(cache.used_bytes)} of ${bytes(cache.size_bytes)}`],
       ["Redis", redis, cache.redis_errors ? ` ${count(cache.redis_errors)} errors` : ""],
       ["Generation", cache.generation ? link("generations", cache.generation) : "none"],
     ]),
-    cache.traffic.length > 0 && table("Hit rates by endpoint and layer", ["Endpoint", "Layer", "Hits", "Misses", "Hit rate", "Share"], cache.traffic.map((each) => ({
-      key: `${each.endpoint} ${each.layer}`,
-      cells: [each.endpoint, each.layer, count(each.hits), count(each.misses), percent(each.hit_rate), make("div", { class: "bar", "--share": each.hit_rate })],
-    })), { numeric: [2, 3, 4] }),
-    make("div", { class: "actions" }, button("Clear the cache …", () => clearCache())),
+    cache.traffic.length > 0 &&
+      table(
+        "Hit rates by endpoint and layer",
+        ["Endpoint", "Layer", "Hits", "Misses", "Hit rate", "Share"],
+        cache.traffic.map((each) => ({
+          key: `${each.endpoint} ${each.layer}`,
+          cells: [
+            each.endpoint,
+            each.layer,
+            count(each.hits),
+            count(each.misses),
+            percent(each.hit_rate),
+            make("div", { class: "bar", "--share": each.hit_rate }),
+          ],
+        })),
+        { numeric: [2, 3, 4] },
+      ),
+    make(
+      "div",
+      { class: "actions" },
+      button("Clear the cache …", () => clearCache()),
+    ),
   ];
 }

@@ -25,13 +25,23 @@ export function milliseconds(ms) {
 export function span(seconds) {
   let left = Math.max(0, Math.round(seconds));
   const told = [];
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]]) {
+  for (const [size, unit] of [
+    [86400, "d"],
+    [3600, "h"],
+    [60, "min"],
+    [1, "s"],
+  ]) {
     if ((left >= size || told.length) && told.length < 2) {
       told.push([Math.floor(left / size), unit]);
       left %= size;
     }
   }
-  return told.filter(([amount]) => amount).map((each) => each.join(" ")).join(" ") || "0 s";
+  return (
+    told
+      .filter(([amount]) => amount)
+      .map((each) => each.join(" "))
+      .join(" ") || "0 s"
+  );
 }
 
 export function utc(at, { seconds = false } = {}) {
@@ -49,12 +59,17 @@ export function relative(at) {
 /** A time, with how long ago that is. */
 export function time(at, { brief = false } = {}) {
   if (!at) return "–";
-  return make("time", { datetime: at, title: utc(at, { seconds: true }) },
-    brief ? relative(at) : [utc(at), " ", make("span", { class: "quiet" }, `(${relative(at)})`)]);
+  return make(
+    "time",
+    { datetime: at, title: utc(at, { seconds: true }) },
+    brief ? relative(at) : [utc(at), " ", make("span", { class: "quiet" }, `(${relative(at)})`)],
+  );
 }
 
 export function counts(of) {
-  const told = Object.entries(of).map(([kind, number]) => (number === 1 ? `1 ${kind.replace(/s$/, "")}` : `${count(number)} ${kind}`));
+  const told = Object.entries(of).map(([kind, number]) =>
+    number === 1 ? `1 ${kind.replace(/s$/, "")}` : `${count(number)} ${kind}`,
+  );
   return told.join(", ") || "nothing counted";
 }
 
@@ -64,7 +79,8 @@ export const link = (view, id, text = id) => make("a", { href: `#${view}/${id}` 
 const MOODS = { succeeded: "good", running: "busy", requested: "busy", refused: "bad", failed: "bad", cancelled: "" };
 
 export const isOver = (job) => !["requested", "running"].includes(job.state);
-export const stateBadge = (job) => badge(job.cancel_requested_by && !isOver(job) ? "being cancelled" : job.state, MOODS[job.state]);
+export const stateBadge = (job) =>
+  badge(job.cancel_requested_by && !isOver(job) ? "being cancelled" : job.state, MOODS[job.state]);
 
 export function jobTitle({ request }) {
   const source = { live: "the live source", folder: "a folder" }[request.source] ?? request.source;
@@ -85,12 +101,18 @@ export function outcome(job) {
 }
 
 export function generationBadges(generation) {
-  const asides = { unjudged: "not judged yet", refused: "refused by the gate", held: "held back by a pin", "rolled back": "rolled back" };
+  const asides = {
+    unjudged: "not judged yet",
+    refused: "refused by the gate",
+    held: "held back by a pin",
+    "rolled back": "rolled back",
+  };
   return [
     generation.live && badge("live", "good"),
     generation.pinned && badge("pinned", "warn"),
     !generation.complete && badge("incomplete", "bad"),
     !generation.readable && badge("unreadable", "bad"),
-    generation.set_aside && badge(asides[generation.set_aside] ?? generation.set_aside, generation.set_aside === "refused" ? "bad" : ""),
+    generation.set_aside &&
+      badge(asides[generation.set_aside] ?? generation.set_aside, generation.set_aside === "refused" ? "bad" : ""),
   ].filter(Boolean);
 }
