@@ -124,7 +124,7 @@ function go({ isMove = false } = {}) {
     heading.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  keepShown(VIEWS[chosen], id && decodeURIComponent(id), showing.signal);
+  keepShown(VIEWS[chosen], id, showing.signal);
 }
 
 /** Draw a view, and draw it again every few seconds and whenever something was changed, until it is left. */
