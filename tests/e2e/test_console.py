@@ -77,9 +77,17 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def own(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def own(
+    settings: Settings, endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("console")
-    return msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-console", home=home)
+    prefix = f"{settings.index_prefix}-console"
+    yield msgspec.structs.replace(settings, index_prefix=prefix, home=home)
+    # Not by `cluster`: the browser's driver runs an event loop in this thread already.
+    auth = (endpoint.username, endpoint.password) if endpoint.username else None
+    with httpx.Client(base_url=endpoint.urls[0], auth=auth, timeout=30) as engine:
+        for index in engine.get(f"/{prefix}*", params={"filter_path": "*.aliases"}).json():
+            engine.delete(f"/{index}").raise_for_status()
 
 
 @pytest.fixture(scope="module")
