@@ -390,6 +390,9 @@ async def test_events_live_through_an_engine_that_goes_away(
                 await asyncio.sleep(2)
                 problem(await client.get("/jobs"), 503, "engine-unavailable")
                 problem(await client.get(f"/jobs/{job.id}/events"), 503, "engine-unavailable")
+                (away,) = (await client.get("/conditions")).json()["conditions"]
+                assert (away["kind"], away["is_bad"]) == ("engine", True)
+                assert "cannot be reached" in away["title"]
                 proxy.is_up = True
                 assert await anext(events) == begun
                 ended = await jobs.write(end(begun, "failed", "no more room"))
@@ -613,6 +616,20 @@ async def test_workers(client: httpx.AsyncClient, records: Records) -> None:
     workers = (await client.get("/workers")).json()["workers"]
     assert [(each["id"], each["alive"]) for each in workers] == [("here:1", True), ("silent:2", False)]
     assert set(workers[0]) == {"id", "version", "started_at", "seen_at", "job", "next_run_at", "alive"}
+
+
+async def test_what_is_bad_is_told_first_with_what_to_do(client: httpx.AsyncClient, jobs: Jobs) -> None:
+    well = (await client.get("/conditions")).json()["conditions"]
+    assert [each["is_bad"] for each in well] == [False, False]
+    begun = await jobs.begin(await ask(client), "host:1")
+    await jobs.write(end(begun, "failed", "a file is damaged"))
+    await lease.clear(jobs.records, begun.id)
+    first, *others = (await client.get("/conditions")).json()["conditions"]
+    assert (first["kind"], first["is_bad"]) == ("failed-run", True)
+    assert "a file is damaged" in first["detail"]
+    assert begun.id in first["advice"]
+    assert [each["kind"] for each in others] == ["engine", "full-disk"]
+    problem(await client.get("/conditions?x=1"), 400, "bad-request")
 
 
 async def test_tokens_stay_out_of_the_log(client: httpx.AsyncClient, records: Records, log: Path) -> None:

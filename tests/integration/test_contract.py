@@ -156,6 +156,7 @@ def document(reading_url: str) -> dict[str, Any]:
 ADMIN = [
     "listGenerations", "getGeneration", "requestJob", "listJobs", "getJob", "cancelJob", "followJob", "pin",
     "getPin", "unpin", "activateGeneration", "getCache", "clearCache", "listAudit", "listWorkers",
+    "listConditions",
 ]  # fmt: skip
 READING = [(name, key) for name, examples in EXAMPLES.items() if name not in ADMIN for key in examples]
 

@@ -1,4 +1,4 @@
-"""`/v1/admin`: everything that takes a token, and here the audit log and the workers."""
+"""`/v1/admin`: everything that takes a token, and here the audit log, the workers and what is wrong."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from marquee.api.access import Access
 from marquee.api.auth import Token
 from marquee.api.operation import ListRequest, operation_for, query_pairs
 from marquee.api.responses import ADMIN_PROBLEMS, data_of
+from marquee.engine.cluster import Cluster
 from marquee.engine.records import Records
 from marquee.reindex import audit, presence
+from marquee.reindex.conditions import Condition, assess
 from marquee.reindex.presence import Presence
+from marquee.reindex.status import read_status
 from marquee.search.parsing import read_pairs
 from marquee.search.request import IdRequest, parse
+from marquee.settings import Settings
 
 AdminRequest = Request[Any, Token, Any]
 
@@ -45,6 +49,13 @@ class WorkersAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     workers: list[Worker]
     """The one heard of last comes first."""
+
+
+class ConditionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was looked at."""
+
+    conditions: list[Condition]
+    """What is bad comes first."""
 
 
 @get(
@@ -74,6 +85,21 @@ async def list_workers(request: AdminRequest, records: NamedDependency[Records])
     return Response(WorkersAnswer(workers=workers))
 
 
+@get(
+    "/conditions",
+    operation_id="listConditions",
+    summary="What is well, and what is not",
+    responses=data_of(ConditionsAnswer) | ADMIN_PROBLEMS,
+)
+async def list_conditions(
+    request: AdminRequest, cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]
+) -> Response[Any]:
+    """Return what alerts would tell now, in the same words, with what to do; also without the engine."""
+    parse(IdRequest, query_pairs(request))
+    found = assess(await read_status(cluster, settings.index_prefix))
+    return Response(ConditionsAnswer(conditions=sorted(found, key=lambda each: not each.is_bad)))
+
+
 def administer(access: Access) -> Router:
     """Return everything below `/v1/admin`: whatever stands here takes a token."""
     return Router(
@@ -94,6 +120,7 @@ def administer(access: Access) -> Router:
             caching.clear_cache,
             list_audit,
             list_workers,
+            list_conditions,
         ],
         middleware=[access.admit_admins()],
         security=[{"token": ["admin"]}],

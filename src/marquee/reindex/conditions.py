@@ -16,11 +16,15 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is well or not."""
 
     kind: Kind
+    """What it is about."""
     is_bad: bool
+    """Whether it is not well."""
     title: str
+    """What is well or not, in a few words."""
     detail: str
+    """What that means, with its figures."""
     advice: str = ""
-    """What to do."""
+    """What to do; empty where it is well."""
 
 
 def assess(status: Status) -> list[Condition]:

@@ -31,7 +31,7 @@ def show_welcome(
     lines.append(f"try  [cyan]curl '{url}/v1/actors/search?q=jake+gylenhal'[/]")
     if admin_token:
         lines.append(f"admin token (for this start): [bold]{admin_token}[/]")
-    lines.append(f"API  {url}/schema    end with Ctrl-C")
+    lines.append(f"console  {url}/ops    API  {url}/schema    end with Ctrl-C")
     # Printed whole, whatever the width: people copy the address.
     for line in lines:
         OUT.print(line, highlight=False, soft_wrap=True)
