@@ -149,7 +149,7 @@ def test_the_keyboard_moves_chooses_and_closes(watched: Watched) -> None:
     _type(page, "ann")
     expect(options).to_have_count(3)
     expect(box).to_have_attribute("aria-expanded", "true")
-    expect(page.get_by_role("status")).to_contain_text("3 suggestions")
+    expect(page.get_by_role("status").filter(has_text="3 suggestions")).to_have_count(1)
     expect_active(None)
     for key, index in [("ArrowDown", 0), ("ArrowDown", 1), ("ArrowUp", 0), ("ArrowUp", 2), ("ArrowDown", 0)]:
         page.keyboard.press(key)
@@ -225,17 +225,16 @@ def test_choosing_by_keyboard_shows_that_person(watched: Watched) -> None:
     expect(page.get_by_role("option").first).to_contain_text("Scarlett Johansson")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=2, name="Scarlett Johansson")).to_be_visible()
     expect(page.get_by_role("combobox")).to_have_value("Scarlett Johansson")
-    chosen = page.locator(".card[aria-current]")
-    expect(chosen.get_by_role("heading")).to_have_text("Scarlett Johansson")
-    expect(chosen).to_contain_text("exact")
+    assert list(parse_qs(urlsplit(page.url).query)) == ["person"]
 
 
 def test_choosing_by_click_shows_that_person(watched: Watched) -> None:
     page = watched.open()
     _type_to_the_answer(page, "keira knig")
     page.get_by_role("option", name="Keira Knightley").click()
-    expect(page.locator(".card h3").first).to_have_text("Keira Knightley")
+    expect(page.get_by_role("heading", level=2, name="Keira Knightley")).to_be_visible()
 
 
 def test_every_misspelling_to_try_finds_who_is_meant(watched: Watched) -> None:
@@ -265,7 +264,7 @@ def test_a_deep_link_opens_its_results(watched: Watched) -> None:
     expect(page.locator(".card h3").first).to_have_text("Renée Zellweger")
     # Two of this name in the sample: the page says so, and offers the right spelling.
     expect(page.locator(".notice")).to_contain_text("Several people bear this name")
-    page.get_by_role("link", name="Renée Zellweger").click()
+    page.locator(".notice").get_by_role("link", name="Renée Zellweger").click()
     expect(page.get_by_role("combobox")).to_have_value("Renée Zellweger")
     page.reload()
     expect(page.locator(".card h3").first).to_have_text("Renée Zellweger")
@@ -296,7 +295,7 @@ def test_nobody_found_is_said(watched: Watched) -> None:
     watched.page.route("**/v1/actors/search?*", _fulfil(_hits("qqq")))
     page = watched.open("qqq")
     expect(page.locator(".notice")).to_contain_text("Nobody found for “qqq”")
-    expect(page.get_by_role("status")).to_contain_text("Nobody found")
+    expect(page.locator("#announcement")).to_contain_text("Nobody found")
 
 
 def test_an_empty_box_goes_back_to_the_start(watched: Watched) -> None:
@@ -352,7 +351,7 @@ def test_no_answer_of_ours_is_said_too(watched: Watched, fault: str) -> None:
     expect(page.locator(".notice")).to_contain_text(says)
     # Typing goes on in a plain box.
     page.get_by_role("combobox").fill("brad")
-    expect(page.locator("#hint")).to_contain_text("No suggestions for the moment")
+    expect(page.locator("marquee-autocomplete .message")).to_contain_text("No suggestions for the moment")
     page.unroute_all()
     page.get_by_role("button", name="Try now").click()
     expect(page.locator(".card h3").first).to_have_text("Brad Pitt")
@@ -396,7 +395,7 @@ def test_markup_in_names_is_text(watched: Watched) -> None:
     page.route("**/v1/actors/search?*", _fulfil(_hits(MARKUP, MARKUP, did_you_mean=MARKUP)))
     watched.open()
     _type_to_the_answer(page, "<b>")
-    expect(page.get_by_role("option").locator("span")).to_have_text(MARKUP)
+    expect(page.get_by_role("option").locator(".name")).to_have_text(MARKUP)
     page.keyboard.press("Enter")
     expect(page.locator(".card h3")).to_have_text(MARKUP)
     expect(page.locator(".notice a")).to_have_text(MARKUP)
@@ -445,7 +444,7 @@ def test_a_phone_never_scrolls_sideways(watched: Watched) -> None:
     page.get_by_role("combobox").fill("wolfe")
     expect(page.get_by_role("option")).to_be_visible()
     expect_fitting()
-    page.get_by_role("option").tap()
+    page.keyboard.press("Enter")
     expect(page.locator(".card h3").first).to_have_text(LONG)
     expect_fitting()
     page.unroute_all()

@@ -309,6 +309,10 @@ export class MarqueeAutocomplete extends HTMLElement {
     return this.#internals.willValidate;
   }
 
+  blur() {
+    this.#input.blur();
+  }
+
   checkValidity() {
     return this.#internals.checkValidity();
   }
@@ -523,8 +527,9 @@ export class MarqueeAutocomplete extends HTMLElement {
     const deadline = setTimeout(() => asking.abort(), this.#number("timeout", 5000));
     this.#field.classList.add("busy");
     const url = this.#address("v1/actors/suggest");
-    const limit = Math.min(50, Math.max(1, this.#number("limit", 8)));
-    url.search = new URLSearchParams({ q: this.text, limit });
+    url.searchParams.set("q", this.text);
+    const limit = this.#number("limit");
+    if (limit) url.searchParams.set("limit", Math.min(50, limit));
     let answer, trouble;
     try {
       answer = await ask(url, asking.signal, (body) => Array.isArray(body?.suggestions));
