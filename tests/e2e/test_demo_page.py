@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,11 +10,10 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser import PHONE, POOR_CONTRAST, Watched
+from tests.stubs import GENERATION, MARKUP, fulfil, problem, release, suggestions
 
 pytestmark = pytest.mark.browser
 
-GENERATION = "v1-20260101t000000"
-MARKUP = '<img src=x onerror="document.title=1"><b>Bold</b> & Co'
 # Unbroken, so that only breaking inside the word keeps it on a phone's screen.
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 4
 
@@ -25,51 +22,10 @@ def _type(page: Page, text: str) -> None:
     page.get_by_role("combobox").press_sequentially(text, delay=40)
 
 
-def _fulfil(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> Callable[[Route], None]:
-    media_type = "application/json" if status < 400 else "application/problem+json"
-
-    def handle(route: Route) -> None:
-        route.fulfill(
-            status=status, headers={"Content-Type": media_type, **(headers or {})}, body=json.dumps(answer)
-        )
-
-    return handle
-
-
 def _type_to_the_answer(page: Page, text: str) -> None:
     """Type letter by letter until the answer to the whole text is there: no later one redraws the list."""
     with page.expect_response(lambda answer: parse_qs(urlsplit(answer.url).query).get("q") == [text]):
         _type(page, text)
-
-
-def _release(page: Page, held: list[Route], answer: dict[str, Any]) -> None:
-    """Answer the one request that a route holds back; the page may have made it only just now."""
-    for _ in range(500):
-        if held:
-            break
-        page.wait_for_timeout(10)
-    (route,) = held
-    _fulfil(answer)(route)
-    held.clear()
-
-
-def _suggestions(*names: str, highlight: tuple[tuple[int, int], ...] = ()) -> dict[str, Any]:
-    return {
-        "query": "",
-        "generation": GENERATION,
-        "stale": False,
-        "suggestions": [
-            {
-                "nconst": f"nm{number:07}",
-                "name": name,
-                "birth_year": 1980,
-                "death_year": None,
-                "known_for": f"{name} (2001)",
-                "highlight": highlight,
-            }
-            for number, name in enumerate(names, start=1)
-        ],
-    }
 
 
 def _hits(query: str, *names: str, **changes: Any) -> dict[str, Any]:
@@ -85,6 +41,7 @@ def _hits(query: str, *names: str, **changes: Any) -> dict[str, Any]:
             "known_for": [{"tconst": "tt0000001", "title": name, "year": 2001}],
             "popularity": 0.5,
             "match": match,
+            "explanation": {"reasons": [f"{name} is what was typed"]},
         }
         for number, name in enumerate(names, start=1)
     ]
@@ -98,10 +55,6 @@ def _hits(query: str, *names: str, **changes: Any) -> dict[str, Any]:
         "hits": hits,
         **changes,
     }
-
-
-def _problem(title: str, detail: str, status: int) -> dict[str, Any]:
-    return {"type": "/problems/some", "title": title, "status": status, "detail": detail}
 
 
 def test_typing_letter_by_letter_suggests_and_enter_finds(watched: Watched) -> None:
@@ -130,8 +83,8 @@ def test_enter_before_any_suggestion_searches_what_stands_in_the_box(watched: Wa
 
 
 def test_the_keyboard_moves_chooses_and_closes(watched: Watched) -> None:
-    watched.page.route("**/v1/actors/suggest?*", _fulfil(_suggestions("Ann")))
-    watched.page.route("**/v1/actors/suggest?q=ann", _fulfil(_suggestions("Ann A", "Ann B", "Ann C")))
+    watched.page.route("**/v1/actors/suggest?*", fulfil(suggestions("Ann")))
+    watched.page.route("**/v1/actors/suggest?q=ann", fulfil(suggestions("Ann A", "Ann B", "Ann C")))
     page = watched.open()
     box, options = page.get_by_role("combobox"), page.get_by_role("option")
 
@@ -170,8 +123,8 @@ def test_the_keyboard_moves_chooses_and_closes(watched: Watched) -> None:
 def test_a_newer_answer_keeps_who_is_active_while_he_is_offered(watched: Watched) -> None:
     page = watched.page
     held: list[Route] = []
-    first = _suggestions("Ann A", "Ann B", "Ann C")
-    page.route("**/v1/actors/suggest?q=an", _fulfil(first))
+    first = suggestions("Ann A", "Ann B", "Ann C")
+    page.route("**/v1/actors/suggest?q=an", fulfil(first))
     page.route("**/v1/actors/suggest?q=ann*", lambda route: held.append(route))
     watched.open()
     box, options = page.get_by_role("combobox"), page.get_by_role("option")
@@ -185,7 +138,7 @@ def test_a_newer_answer_keeps_who_is_active_while_he_is_offered(watched: Watched
     page.keyboard.press("ArrowDown")
     expect(active).to_contain_text("Ann B")
     # He is another one of the list now.
-    _release(page, held, {**first, "suggestions": first["suggestions"][1:]})
+    release(page, held, {**first, "suggestions": first["suggestions"][1:]})
     expect(options).to_have_count(2)
     expect(active).to_have_count(1)
     expect(active).to_contain_text("Ann B")
@@ -193,7 +146,7 @@ def test_a_newer_answer_keeps_who_is_active_while_he_is_offered(watched: Watched
 
     with page.expect_request("**/v1/actors/suggest?q=anna"):
         _type(page, "a")
-    _release(page, held, {**first, "suggestions": first["suggestions"][2:]})
+    release(page, held, {**first, "suggestions": first["suggestions"][2:]})
     expect(options).to_have_count(1)
     expect(active).to_have_count(0)
     assert box.get_attribute("aria-activedescendant") is None, "of whom is offered no longer"
@@ -202,7 +155,7 @@ def test_a_newer_answer_keeps_who_is_active_while_he_is_offered(watched: Watched
 def test_an_answer_under_way_opens_no_list_that_was_closed(watched: Watched) -> None:
     page = watched.page
     held: list[Route] = []
-    page.route("**/v1/actors/suggest?q=a", _fulfil(_suggestions("First")))
+    page.route("**/v1/actors/suggest?q=a", fulfil(suggestions("First")))
     page.route("**/v1/actors/suggest?q=ab", lambda route: held.append(route))
     watched.open()
     box, options = page.get_by_role("combobox"), page.get_by_role("option")
@@ -211,7 +164,7 @@ def test_an_answer_under_way_opens_no_list_that_was_closed(watched: Watched) -> 
     with page.expect_request("**/v1/actors/suggest?q=ab"):
         _type(page, "b")
     page.keyboard.press("Escape")
-    _release(page, held, _suggestions("Second"))
+    release(page, held, suggestions("Second"))
     expect(page.locator("[role=option]")).to_contain_text("Second")
     expect(box).to_have_attribute("aria-expanded", "false")
     page.keyboard.press("ArrowDown")
@@ -286,13 +239,13 @@ def test_the_ways_of_matching_are_said_in_words(watched: Watched) -> None:
     page = watched.page
     for query, match, words in cases:
         page.unroute_all()
-        page.route("**/v1/actors/search?*", _fulfil(_hits(query, "Ann Lee", match=match)))
+        page.route("**/v1/actors/search?*", fulfil(_hits(query, "Ann Lee", match=match)))
         watched.open(query)
         expect(page.locator(".fit .quiet")).to_have_text(words)
 
 
 def test_nobody_found_is_said(watched: Watched) -> None:
-    watched.page.route("**/v1/actors/search?*", _fulfil(_hits("qqq")))
+    watched.page.route("**/v1/actors/search?*", fulfil(_hits("qqq")))
     page = watched.open("qqq")
     expect(page.locator(".notice")).to_contain_text("Nobody found for “qqq”")
     expect(page.locator("#announcement")).to_contain_text("Nobody found")
@@ -315,8 +268,8 @@ def test_what_the_service_refuses_is_said_without_repeating_it(watched: Watched)
 
 def test_a_service_that_is_away_is_said_and_asked_again_after_its_time(watched: Watched) -> None:
     page = watched.page
-    away = _problem("The search engine is away", "the engine does not answer", 503)
-    page.route("**/v1/actors/search?*", _fulfil(away, 503, {"Retry-After": "2"}))
+    away = problem("The search engine is away", "the engine does not answer", 503)
+    page.route("**/v1/actors/search?*", fulfil(away, 503, {"Retry-After": "2"}))
     watched.open("jake gylenhal")
     expect(page.locator(".notice")).to_contain_text("the engine does not answer")
     expect(page.locator(".notice")).to_contain_text("Trying again in 2 s")
@@ -329,7 +282,7 @@ def test_a_service_that_is_away_is_said_and_asked_again_after_its_time(watched: 
 
 def test_trying_now_needs_no_waiting(watched: Watched) -> None:
     page = watched.page
-    page.route("**/v1/actors/search?*", _fulfil(_problem("Away", "away", 503), 503, {"Retry-After": "3600"}))
+    page.route("**/v1/actors/search?*", fulfil(problem("Away", "away", 503), 503, {"Retry-After": "3600"}))
     watched.open("bradpitt")
     expect(page.locator(".notice")).to_contain_text("Trying again in 3600 s")
     page.unroute_all()
@@ -361,14 +314,14 @@ def test_answers_out_of_order_never_show_the_older_one(watched: Watched) -> None
     page = watched.page
     held: list[Route] = []
     page.route("**/v1/actors/suggest?q=old", lambda route: held.append(route))
-    page.route("**/v1/actors/suggest?q=new", _fulfil(_suggestions("The New")))
+    page.route("**/v1/actors/suggest?q=new", fulfil(suggestions("The New")))
     watched.open()
     box = page.get_by_role("combobox")
     with page.expect_request("**/v1/actors/suggest?q=old"):
         box.fill("old")
     box.fill("new")
     expect(page.get_by_role("option")).to_contain_text("The New")
-    _release(page, held, _suggestions("The Old"))
+    release(page, held, suggestions("The Old"))
     page.wait_for_timeout(300)
     expect(page.get_by_role("option")).to_contain_text("The New")
 
@@ -376,7 +329,7 @@ def test_answers_out_of_order_never_show_the_older_one(watched: Watched) -> None
 def test_the_last_suggestions_stay_until_the_next_are_here(watched: Watched) -> None:
     page = watched.page
     held: list[Route] = []
-    page.route("**/v1/actors/suggest?q=a", _fulfil(_suggestions("First")))
+    page.route("**/v1/actors/suggest?q=a", fulfil(suggestions("First")))
     page.route("**/v1/actors/suggest?q=ab", lambda route: held.append(route))
     watched.open()
     _type(page, "a")
@@ -385,14 +338,14 @@ def test_the_last_suggestions_stay_until_the_next_are_here(watched: Watched) -> 
         _type(page, "b")
     page.wait_for_timeout(200)
     expect(page.get_by_role("option")).to_contain_text("First")
-    _release(page, held, _suggestions("Second"))
+    release(page, held, suggestions("Second"))
     expect(page.get_by_role("option")).to_contain_text("Second")
 
 
 def test_markup_in_names_is_text(watched: Watched) -> None:
     page = watched.page
-    page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(MARKUP, highlight=((0, 4),))))
-    page.route("**/v1/actors/search?*", _fulfil(_hits(MARKUP, MARKUP, did_you_mean=MARKUP)))
+    page.route("**/v1/actors/suggest?*", fulfil(suggestions(MARKUP, highlight=((0, 4),))))
+    page.route("**/v1/actors/search?*", fulfil(_hits(MARKUP, MARKUP, did_you_mean=MARKUP)))
     watched.open()
     _type_to_the_answer(page, "<b>")
     expect(page.get_by_role("option").locator(".name")).to_have_text(MARKUP)
@@ -405,7 +358,7 @@ def test_markup_in_names_is_text(watched: Watched) -> None:
 
 def test_highlights_count_utf16_units(watched: Watched) -> None:
     name = "𝒵oë 🎬 Kravitz"  # both signs take two units
-    watched.page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(name, highlight=((0, 4), (8, 11)))))
+    watched.page.route("**/v1/actors/suggest?*", fulfil(suggestions(name, highlight=((0, 4), (8, 11)))))
     page = watched.open()
     _type_to_the_answer(page, "zoe kra")
     expect(page.get_by_role("option").locator("mark")).to_have_text(["𝒵oë", "Kra"])
@@ -439,8 +392,8 @@ def test_a_phone_never_scrolls_sideways(watched: Watched) -> None:
     watched.open("arnold shwarzeneger")
     expect(page.locator(".card").first).to_be_visible()
     expect_fitting()
-    page.route("**/v1/actors/suggest?*", _fulfil(_suggestions(LONG)))
-    page.route("**/v1/actors/search?*", _fulfil(_hits(LONG, LONG, did_you_mean=LONG, ambiguous=True)))
+    page.route("**/v1/actors/suggest?*", fulfil(suggestions(LONG)))
+    page.route("**/v1/actors/search?*", fulfil(_hits(LONG, LONG, did_you_mean=LONG, ambiguous=True)))
     page.get_by_role("combobox").fill("wolfe")
     expect(page.get_by_role("option")).to_be_visible()
     expect_fitting()
@@ -448,7 +401,7 @@ def test_a_phone_never_scrolls_sideways(watched: Watched) -> None:
     expect(page.locator(".card h3").first).to_have_text(LONG)
     expect_fitting()
     page.unroute_all()
-    page.route("**/v1/actors/search?*", _fulfil(_problem("Away", LONG, 503), 503, {"Retry-After": "60"}))
+    page.route("**/v1/actors/search?*", fulfil(problem("Away", LONG, 503), 503, {"Retry-After": "60"}))
     watched.open(LONG)
     expect(page.locator(".notice")).to_be_visible()
     expect_fitting()

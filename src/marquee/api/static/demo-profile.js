@@ -22,15 +22,15 @@ export async function loadProfile(nconst, signal) {
       knownFor(actor.known_for)),
     stale ? make("p", { class: "notice" }, "The search engine is away; this is what it answered last.") : "",
     make("h2", {}, `Filmography, ${plural(actor.credits_count, "credit")}`),
-    ...filmographyOf(`${path}/credits`, newest.answer, signal),
+    ...filmographyOf(`${path}/credits`, actor.credits_count, newest.answer, signal),
     ...curlOf(path, `${path}/credits`),
   ].filter(Boolean);
   return { name: actor.name, nodes };
 }
 
-function filmographyOf(path, newest, signal) {
+function filmographyOf(path, total, newest, signal) {
   const list = make("ol", { class: "credits" });
-  const more = make("button", { type: "button", class: "more" }, "Show more");
+  const more = make("button", { type: "button", class: "more" });
   const trouble = make("p", { class: "notice", hidden: "" });
   let lastYear, cursor;
 
@@ -43,6 +43,7 @@ function filmographyOf(path, newest, signal) {
     list.append(...rows);
     cursor = page.next_cursor;
     more.hidden = !cursor;
+    more.textContent = `Show more (${list.children.length} of ${total})`;
     return rows;
   }
 
@@ -71,7 +72,8 @@ function filmographyOf(path, newest, signal) {
 
 function rowOf({ title, year, title_type: type, category, characters }, isSameYear) {
   const kind = type && type !== "movie" ? type.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase() : "";
-  const part = characters.length ? characters.join(", ") : (category ?? "").replaceAll("_", " ");
+  const doing = ["actor", "actress"].includes(category) ? "" : (category ?? "").replaceAll("_", " ");
+  const part = characters.join(", ") || doing;
   return make("li", { tabindex: -1 },
     make("span", { class: isSameYear ? "year same" : "year" }, String(year ?? "–")),
     make("span", { dir: "auto" }, title, kind ? make("small", {}, ` ${kind}`) : ""),

@@ -19,8 +19,8 @@ const results = byId("results");
 /** Go to another state of this page, `/?q=…` say. */
 function go(address) {
   if (address !== location.pathname + location.search) {
-    history.replaceState({ y: scrollY }, "");
-    history.pushState({}, "", address);
+    history.replaceState({ ...history.state, y: scrollY }, "");
+    history.pushState({ from: new URLSearchParams(location.search).get("q") }, "", address);
   }
   render();
 }
@@ -76,7 +76,10 @@ async function openProfile(nconst, signal) {
   const { name, nodes } = await loadProfile(nconst, signal);
   if (!field.text) field.text = name;
   document.title = `${name} - Marquee`;
-  show(...nodes);
+  const query = history.state?.from;
+  const back = query ? [make("p", { class: "back" }, make("a", { href: addressOf("/", { q: query }) },
+    `← Results for “${query}”`))] : [];
+  show(...back, ...nodes);
   announce(`Profile of ${name}`);
 }
 
@@ -123,7 +126,15 @@ function noticeOf({ hits, query, did_you_mean: meant, ambiguous, stale }) {
 function cardOf(hit, query) {
   const bar = make("div", { class: "bar" });
   bar.style.setProperty("--score", hit.score);
-  const reasons = hit.explanation?.reasons ?? [];
+  const reasons = make("ul", { id: `why-${hit.nconst}`, class: "reasons", hidden: "" },
+    ...hit.explanation.reasons.map((reason) => make("li", {}, reason)));
+  const why = make("button", { type: "button", class: "why", "aria-expanded": false, "aria-controls": reasons.id },
+    make("span", { class: "quiet" }, matchInWords(hit.match, query)),
+    make("span", { class: "unseen" }, `, why ${hit.name} stands here`));
+  why.addEventListener("click", () => {
+    reasons.hidden = !reasons.hidden;
+    why.setAttribute("aria-expanded", !reasons.hidden);
+  });
   return make("li", { class: "card" },
     make("div", { class: "person" },
       make("h3", { dir: "auto" }, make("a", { href: addressOf("/", { person: hit.nconst }) }, hit.name)),
@@ -131,13 +142,9 @@ function cardOf(hit, query) {
     make("div", { class: "fit" },
       make("strong", {}, `${Math.round(hit.score * 100)}%`, make("span", { class: "unseen" }, " alike")),
       bar,
-      make("span", { class: "quiet" }, matchInWords(hit.match, query))),
+      why),
     knownFor(hit.known_for),
-    reasons.length
-      ? make("details", { class: "why" },
-          make("summary", {}, "Why", make("span", { class: "unseen" }, ` ${hit.name}`), "?"),
-          make("ul", {}, ...reasons.map((reason) => make("li", {}, reason))))
-      : "");
+    reasons);
 }
 
 /** Say what is wrong, and repeat by itself where that may help. */

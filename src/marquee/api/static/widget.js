@@ -7,46 +7,47 @@ const MAX_LETTERS = 200; // the service takes no more
 const MAX_RETRY_S = 30; // where the service doesn't say when to come again
 const FORWARDED = ["placeholder", "enterkeyhint"];
 
+// Properties of its own begin with an underscore: a page may set --marquee-accent to its --accent.
 // Colours follow the page's own color-scheme, so that they fit a page that is light whatever the system prefers.
 const STYLE = `
 :host { display: inline-block; position: relative; min-width: 12rem; text-align: start;
-  --accent: var(--marquee-accent, light-dark(#97182a, #ffc766));
-  --background: var(--marquee-background, light-dark(#fff, #201a15));
-  --color: var(--marquee-color, light-dark(#211b14, #f4ecdf));
-  --quiet: var(--marquee-quiet, light-dark(#645949, #b8aa97));
-  --border: var(--marquee-border, light-dark(#8a7d69, #8b7c6a));
-  --active: var(--marquee-active, light-dark(#f3e6cd, #352a1f));
-  --mark: var(--marquee-mark, light-dark(#ffe3a3, #5d4412));
-  --radius: var(--marquee-radius, .5rem); }
+  --_accent: var(--marquee-accent, light-dark(#97182a, #ffc766));
+  --_background: var(--marquee-background, light-dark(#fff, #201a15));
+  --_color: var(--marquee-color, light-dark(#211b14, #f4ecdf));
+  --_quiet: var(--marquee-quiet, light-dark(#645949, #b8aa97));
+  --_border: var(--marquee-border, light-dark(#8a7d69, #8b7c6a));
+  --_active: var(--marquee-active, light-dark(#f3e6cd, #352a1f));
+  --_mark: var(--marquee-mark, light-dark(#ffe3a3, #5d4412));
+  --_radius: var(--marquee-radius, .5rem); }
 :host([hidden]), [hidden] { display: none !important; }
 * { box-sizing: border-box; }
 label { display: block; margin-block-end: .3em; }
 .field { position: relative; height: var(--marquee-height, 2.75rem); }
 input { width: 100%; height: 100%; margin: 0; padding-block: 0; padding-inline: .8em 2.75rem; font: inherit;
-  border: 1px solid var(--border); border-radius: var(--radius); background: var(--background); color: var(--color);
+  border: 1px solid var(--_border); border-radius: var(--_radius); background: var(--_background); color: var(--_color);
   text-overflow: ellipsis; }
-input::placeholder { color: var(--quiet); opacity: 1; }
+input::placeholder { color: var(--_quiet); opacity: 1; }
 input:disabled { opacity: .6; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: -1px; }
+:focus-visible { outline: 3px solid var(--_accent); outline-offset: -1px; }
 button { position: absolute; inset-block: 0; inset-inline-end: 0; width: 2.75rem; padding: 0; border: 0;
-  background: none; color: var(--quiet); font: 1.4em/1 system-ui, sans-serif; cursor: pointer; }
-button:hover { color: var(--color); }
+  background: none; color: var(--_quiet); font: 1.4em/1 system-ui, sans-serif; cursor: pointer; }
+button:hover { color: var(--_color); }
 .progress { position: absolute; inset: auto 1px 1px; height: 3px; overflow: hidden; opacity: 0; pointer-events: none;
-  border-radius: 0 0 var(--radius) var(--radius); }
+  border-radius: 0 0 var(--_radius) var(--_radius); }
 .busy .progress { opacity: 1; transition: opacity 0s .3s; } /* quick answers don't flicker */
-.progress::before { content: ""; display: block; width: 100%; height: 100%; background: var(--accent); }
+.progress::before { content: ""; display: block; width: 100%; height: 100%; background: var(--_accent); }
 .popup { position: absolute; z-index: 10; inset-block-start: 100%; inset-inline: 0; margin-block: .35rem;
-  overflow: hidden; border: 1px solid var(--border); border-radius: var(--radius); background: var(--background);
-  color: var(--color); box-shadow: var(--marquee-shadow, 0 8px 24px rgb(0 0 0 / 18%)); }
+  overflow: hidden; border: 1px solid var(--_border); border-radius: var(--_radius); background: var(--_background);
+  color: var(--_color); box-shadow: var(--marquee-shadow, 0 8px 24px rgb(0 0 0 / 18%)); }
 .popup.above { inset-block: auto 100%; }
-ul { max-height: var(--room); margin: 0; padding: .3rem; overflow-y: auto; overscroll-behavior: contain; list-style: none; }
+ul { max-height: var(--_room); margin: 0; padding: .3rem; overflow-y: auto; overscroll-behavior: contain; list-style: none; }
 li { display: grid; grid-template-columns: 1fr auto; gap: 0 .75rem; align-items: baseline; padding: .4rem .6rem;
-  border-inline-start: 3px solid transparent; border-radius: calc(var(--radius) * .7); overflow-wrap: anywhere;
+  border-inline-start: 3px solid transparent; border-radius: calc(var(--_radius) * .7); overflow-wrap: anywhere;
   cursor: pointer; }
-li:hover { background: color-mix(in srgb, var(--active) 55%, transparent); }
-li[aria-selected=true] { border-color: var(--accent); background: var(--active); }
-mark { border-radius: .15em; background: var(--mark); color: inherit; }
-.years, .known-for, .message { color: var(--quiet); font-size: .875em; }
+li:hover { background: color-mix(in srgb, var(--_active) 55%, transparent); }
+li[aria-selected=true] { border-color: var(--_accent); background: var(--_active); }
+mark { border-radius: .15em; background: var(--_mark); color: inherit; font-weight: 600; }
+.years, .known-for, .message { color: var(--_quiet); font-size: .875em; }
 .known-for { grid-column: 1 / -1; }
 .message { margin: 0; padding: .7rem .95rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -133,7 +134,7 @@ export class MarqueeAutocomplete extends HTMLElement {
     suggestions: (number) => `${number} suggestion${number === 1 ? "" : "s"}, up and down to choose`,
     list: "Suggestions",
     nobody: "Nobody found. Fewer letters may find more.",
-    away: "No suggestions for the moment. You can type on.",
+    away: "No suggestions for the moment; you can go on typing.",
     tooLong: `No suggestions for more than ${MAX_LETTERS} letters.`,
     chosen: (name) => `${name} chosen`,
     choose: "Choose somebody from the suggestions.",
@@ -613,7 +614,7 @@ export class MarqueeAutocomplete extends HTMLElement {
     const below = (window.visualViewport?.height ?? innerHeight) - bottom;
     const isAbove = below < 200 && top > below;
     this.#popup.classList.toggle("above", isAbove);
-    this.#popup.style.setProperty("--room", `${Math.min(480, Math.max(120, (isAbove ? top : below) - 24))}px`);
+    this.#popup.style.setProperty("--_room", `${Math.min(480, Math.max(120, (isAbove ? top : below) - 24))}px`);
   }
 }
 
