@@ -370,7 +370,9 @@ export class MarqueeAutocomplete extends HTMLElement {
 
   /** The field is called what the page calls this element. */
   #takeName() {
-    if (!this.#labelText.assignedNodes().length) this.#labelText.textContent = this.getAttribute("label") ?? "";
+    const label = this.getAttribute("label") ?? "";
+    // What stands in a slot by default counts as a change of the slot: writing it again would never end.
+    if (this.#labelText.textContent !== label) this.#labelText.textContent = label;
     this.#label.hidden = !this.#labelText.assignedNodes({ flatten: true }).some((node) => node.textContent.trim());
     const outer = [...this.#internals.labels].map((label) => label.textContent.trim()).join(" ");
     const name = this.getAttribute("aria-label") || (this.#label.hidden ? outer : "");
