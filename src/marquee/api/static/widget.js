@@ -32,7 +32,7 @@ input:disabled { opacity: .6; }
 button { position: absolute; inset-block: 0; inset-inline-end: 0; width: 2.75rem; padding: 0; border: 0;
   background: none; color: var(--_quiet); font: 1.4em/1 system-ui, sans-serif; cursor: pointer; }
 button:hover { color: var(--_color); }
-.progress { position: absolute; inset: auto 1px 1px; height: 3px; overflow: hidden; opacity: 0; pointer-events: none;
+.progress { position: absolute; inset: auto 1px 1px; height: 3px; direction: ltr; overflow: hidden; opacity: 0; pointer-events: none;
   border-radius: 0 0 var(--_radius) var(--_radius); }
 .busy .progress { opacity: 1; transition: opacity 0s .3s; } /* quick answers don't flicker */
 .progress::before { content: ""; display: block; width: 100%; height: 100%; background: var(--_accent); }
@@ -57,7 +57,7 @@ mark { border-radius: .15em; background: var(--_mark); color: inherit; font-weig
 }
 @media (prefers-reduced-motion: no-preference) {
   .busy .progress::before { width: 40%; animation: pass 1s linear infinite alternate; }
-  @keyframes pass { from { margin-inline-start: 0; } to { margin-inline-start: 60%; } }
+  @keyframes pass { to { transform: translateX(150%); } }
 }
 @media (forced-colors: active) {
   li[aria-selected=true] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
@@ -402,8 +402,8 @@ export class MarqueeAutocomplete extends HTMLElement {
   }
 
   #empty() {
-    this.#hold("", "");
-    this.#release();
+    this.#input.value = "";
+    this.#edit();
   }
 
   #choose(index) {
