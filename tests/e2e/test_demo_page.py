@@ -14,6 +14,12 @@ from tests.stubs import GENERATION, MARKUP, fulfil, problem, release, suggestion
 
 pytestmark = pytest.mark.browser
 
+# Those that follow an input count as well.
+NOTE_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: "layout-shift", buffered: true });
+"""
+SHIFT = "shifts.reduce((sum, { value }) => sum + value, 0)"
 # Unbroken, so that only breaking inside the word keeps it on a phone's screen.
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 4
 
@@ -242,6 +248,131 @@ def test_the_ways_of_matching_are_said_in_words(watched: Watched) -> None:
         page.route("**/v1/actors/search?*", fulfil(_hits(query, "Ann Lee", match=match)))
         watched.open(query)
         expect(page.locator(".fit .quiet")).to_have_text(words)
+
+
+def test_a_hit_says_why_it_stands_there(watched: Watched) -> None:
+    page = watched.open("arnold shwarzeneger")
+    why = page.get_by_role("button", name="2 letters off (why Arnold Schwarzenegger stands here)")
+    expect(why).to_have_attribute("aria-expanded", "false")
+    why.click()
+    expect(page.locator(".reasons").first).to_contain_text("“shwarzeneger” is 2 letters from “schwarzenegger”")
+    expect(why).to_have_attribute("aria-expanded", "true")
+    watched.picture("demo-why")
+    why.press("Enter")
+    expect(page.locator(".reasons").first).to_be_hidden()
+
+
+def test_the_time_of_suggestions_is_told_live(watched: Watched) -> None:
+    page = watched.open()
+    _type_to_the_answer(page, "brad")
+    expect(page.locator("#timing")).to_have_text(re.compile(r"^suggested in [\d.]+ ms$"))
+
+
+# --- A person -----------------------------------------------------------------------------------------------
+
+
+def _person(**changes: Any) -> dict[str, Any]:
+    actor = {"nconst": "nm0000001", "name": "Ann Lee", "birth_year": 1950, "death_year": 2008, "popularity": 0.5,
+             "professions": ["actress"], "known_for": [], "credits_count": 3, **changes}  # fmt: skip
+    return {"generation": GENERATION, "actor": actor}
+
+
+def _credits(*titles: str, cursor: str | None = None) -> dict[str, Any]:
+    rows = [
+        {"tconst": "tt0000001", "title": title, "year": 2001, "title_type": "tvSeries", "category": "self",
+         "characters": ["Herself", title]}
+        for title in titles
+    ]  # fmt: skip
+    return {"generation": GENERATION, "credits": rows, "next_cursor": cursor}
+
+
+def test_a_profile_and_the_way_there_and_back(watched: Watched) -> None:
+    page = watched.open("arnold shwarzeneger")
+    page.evaluate("window.isSamePage = true")
+    page.locator(".card h3 a").first.click()
+    expect(page.get_by_role("heading", level=2, name="Arnold Schwarzenegger")).to_be_visible()
+    expect(page).to_have_title("Arnold Schwarzenegger - Marquee")
+    expect(page.locator("#results")).to_be_focused()
+    expect(page.locator(".credits li").first).to_contain_text("Terminator: Dark Fate")
+    expect(page.locator(".curl code").first).to_contain_text("/v1/actors/nm")
+    assert watched.list_violations() == []
+    watched.picture("demo-profile")
+    profile = page.url
+    page.get_by_role("link", name="← Results for “arnold shwarzeneger”").click()
+    expect(page.locator(".card h3").first).to_have_text("Arnold Schwarzenegger")
+    page.go_back()
+    expect(page.get_by_role("heading", level=2, name="Arnold Schwarzenegger")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".card h3").first).to_have_text("Arnold Schwarzenegger")
+    expect(page.get_by_role("combobox")).to_have_value("arnold shwarzeneger")
+    expect(page).to_have_title("Marquee")
+    page.go_forward()
+    assert page.url == profile
+    assert page.evaluate("window.isSamePage"), "it never left the page"
+    page.reload()
+    expect(page.get_by_role("heading", level=2, name="Arnold Schwarzenegger")).to_be_visible()
+
+
+def test_going_back_finds_the_place_again(watched: Watched) -> None:
+    page = watched.open("arnold shwarzeneger")
+    last = page.locator(".card h3 a").last
+    last.scroll_into_view_if_needed()
+    scrolled = page.evaluate("scrollY")
+    assert scrolled > 0
+    last.click()
+    expect(page.locator(".credits")).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    page.go_back()
+    page.wait_for_function("(y) => Math.abs(scrollY - y) < 2", arg=scrolled)
+
+
+def test_a_filmography_is_shown_page_by_page(watched: Watched) -> None:
+    page = watched.open("arnold shwarzeneger")
+    page.locator(".card h3 a").first.click()
+    rows = page.locator(".credits li")
+    expect(rows).to_have_count(25)
+    page.get_by_role("button", name="Show more (25 of 37)").click()
+    expect(rows).to_have_count(37)
+    expect(page.locator(".more")).to_be_hidden()
+    expect(rows.nth(25)).to_be_focused()
+    assert len(set(rows.all_text_contents())) == 37
+
+
+def test_a_page_of_credits_that_fails_can_be_asked_for_again(watched: Watched) -> None:
+    page = watched.page
+    page.route("**/v1/actors/nm0000001", fulfil(_person()))
+    page.route("**/credits?limit=25", fulfil(_credits(MARKUP, "Two", cursor="next")))
+    page.route("**/credits?*cursor=next", fulfil(problem("Away", "away", 503), 503, {"Retry-After": "9"}))
+    page.goto(f"{watched.origin}/?person=nm0000001")
+    expect(page.get_by_role("combobox")).to_have_value("Ann Lee")
+    expect(page.locator(".who")).to_have_text("actress · 1950–2008")
+    expect(page.locator(".credits li").first).to_contain_text(f"{MARKUP} tv series")
+    expect(page.locator(".credits li").first).to_contain_text(f"Herself, {MARKUP}")
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator("p.notice")).to_have_text("Away: away")
+    expect(page.locator("#announcement")).to_have_text("Away: away")
+    page.route("**/credits?*cursor=next", fulfil(_credits("Three")))
+    page.get_by_role("button", name="Show more").click()
+    expect(page.locator(".credits li")).to_have_count(3)
+    expect(page.locator("p.notice")).to_be_hidden()
+    page.route("**/credits?limit=25", fulfil(_credits()))
+    page.reload()
+    expect(page.locator("#results")).to_contain_text("No credits are known.")
+
+
+def test_a_person_nobody_knows_and_a_service_that_is_away(watched: Watched) -> None:
+    page = watched.page
+    page.goto(f"{watched.origin}/?person=nm0000000")
+    expect(page.locator(".notice strong")).to_have_text("Not found")
+    expect(page.get_by_role("button", name="Try now")).to_have_count(0)
+    page.route("**/v1/actors/nm*", fulfil(problem("Away", "away", 503), 503, {"Retry-After": "60"}))
+    page.goto(f"{watched.origin}/?person=nm0000001")
+    expect(page.locator(".notice")).to_contain_text("Trying again in 60 s")
+    page.route("**/v1/actors/nm0000001", fulfil(_person() | {"stale": True}))
+    page.route("**/credits?limit=25", fulfil(_credits("One")))
+    page.get_by_role("button", name="Try now").click()
+    expect(page.get_by_role("heading", level=2, name="Ann Lee")).to_be_visible()
+    expect(page.locator("p.notice").first).to_contain_text("this is what it answered last")
 
 
 def test_nobody_found_is_said(watched: Watched) -> None:
@@ -476,7 +607,20 @@ def test_the_policy_stops_what_is_smuggled_in(watched: Watched) -> None:
     watched.foreign.clear()
 
 
-def test_axe_finds_no_violation(watched: Watched) -> None:
-    page = watched.open("jake gylenhal")
+@pytest.mark.parametrize("watched", ["desktop", "dark", "phone"], indirect=True)
+def test_axe_finds_no_violation_and_nothing_moves(watched: Watched, request: pytest.FixtureRequest) -> None:
+    name = f"demo-{request.node.callspec.params['watched']}"
+    watched.page.add_init_script(NOTE_SHIFTS)
+    page = watched.open()
+    expect(page.locator("#attribution")).not_to_be_empty()
+    watched.picture(f"{name}-start")
+    _type_to_the_answer(page, "jake gil")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    assert watched.list_violations() == []
+    watched.picture(f"{name}-suggestions")
+    assert page.evaluate(SHIFT) == 0, "neither while it loads nor while somebody types"
+    page.get_by_role("link", name="jake gylenhal").click()
     expect(page.get_by_role("heading", level=3).first).to_have_text("Jake Gyllenhaal")
     assert watched.list_violations() == []
+    watched.picture(f"{name}-results")

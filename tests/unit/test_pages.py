@@ -13,6 +13,7 @@ from marquee.api.pages import STATIC
 from marquee.engine.cluster import Endpoint
 from marquee.settings import read_settings
 
+MARKUP = r"innerHTML|insertAdjacentHTML|outerHTML|setHTML|document\.write"
 WIDGET = STATIC / "widget.js"
 
 
@@ -20,13 +21,11 @@ def test_the_element_is_small_and_depends_on_nothing() -> None:
     assert len(gzip.compress(WIDGET.read_bytes())) < 10_000
     text = WIDGET.read_text()
     assert not re.search(r"^\s*import\b|\bimport\(", text, re.MULTILINE)
-    assert not re.search(r"innerHTML|insertAdjacentHTML|outerHTML|document\.write", text)
 
 
-@pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
-def test_no_script_makes_markup_of_text(path: object) -> None:
-    assert "HTML(" not in STATIC.joinpath(str(path)).read_text()
-    assert "innerHTML" not in STATIC.joinpath(str(path)).read_text()
+@pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.js")))
+def test_no_script_makes_markup_of_text(name: str) -> None:
+    assert not re.search(MARKUP, (STATIC / name).read_text())
 
 
 def test_the_element_is_a_module_that_is_asked_for_again_when_it_changes() -> None:
@@ -42,4 +41,3 @@ def test_the_element_is_a_module_that_is_asked_for_again_when_it_changes() -> No
             again = client.get("/widget.js", headers={"If-None-Match": known})
             assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
         assert client.get("/widget.js", headers={"If-None-Match": '"other"'}).status_code == 200
-        assert client.head("/widget.js").headers["etag"] == etag

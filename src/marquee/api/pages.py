@@ -32,7 +32,7 @@ async def widget(request: Request[Any, Any, Any]) -> Response[bytes | None]:
     headers = {"ETag": etag, "Cache-Control": "public, max-age=300"}
     if etag in request.headers.get("if-none-match", ""):  # also of several, and of a weak one
         return Response(None, status_code=304, headers=headers)
-    return Response(body, media_type="text/javascript; charset=utf-8", headers=headers)
+    return Response(body, media_type="text/javascript", headers=headers)
 
 
 PAGES = (demo, favicon, widget)

@@ -130,7 +130,7 @@ function cardOf(hit, query) {
     ...hit.explanation.reasons.map((reason) => make("li", {}, reason)));
   const why = make("button", { type: "button", class: "why", "aria-expanded": false, "aria-controls": reasons.id },
     make("span", { class: "quiet" }, matchInWords(hit.match, query)),
-    make("span", { class: "unseen" }, `, why ${hit.name} stands here`));
+    make("span", { class: "unseen" }, ` (why ${hit.name} stands here)`));
   why.addEventListener("click", () => {
     reasons.hidden = !reasons.hidden;
     why.setAttribute("aria-expanded", !reasons.hidden);
