@@ -620,6 +620,7 @@ def test_axe_finds_no_violation_and_nothing_moves(watched: Watched, request: pyt
     assert watched.list_violations() == []
     watched.picture(f"{name}-suggestions")
     assert page.evaluate(SHIFT) == 0, "neither while it loads nor while somebody types"
+    page.keyboard.press("Escape")
     page.get_by_role("link", name="jake gylenhal").click()
     expect(page.get_by_role("heading", level=3).first).to_have_text("Jake Gyllenhaal")
     assert watched.list_violations() == []
