@@ -24,6 +24,13 @@ CHROMIUM_ARGS = [
 ]
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
+# Set before anything of a page runs. Shifts that follow an input count as well: a list must move nothing.
+NOTE_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries()))
+  .observe({ type: "layout-shift", buffered: true });
+"""
+
 # WCAG 2.2, 1.4.3: the contrast of every visible text with the nearest opaque background behind it.
 POOR_CONTRAST = """() => {
   const parts = (color) => {

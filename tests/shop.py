@@ -46,8 +46,8 @@ def run_shop() -> Iterator[Shop]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     shop = Shop(f"http://127.0.0.1:{server.server_port}")

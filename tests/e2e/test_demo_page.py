@@ -9,16 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser import PHONE, POOR_CONTRAST, Watched
+from tests.browser import NOTE_SHIFTS, PHONE, POOR_CONTRAST, Watched
 from tests.stubs import GENERATION, MARKUP, fulfil, problem, release, suggestions
 
 pytestmark = pytest.mark.browser
 
-# Those that follow an input count as well.
-NOTE_SHIFTS = """
-window.shifts = [];
-new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: "layout-shift", buffered: true });
-"""
 SHIFT = "shifts.reduce((sum, { value }) => sum + value, 0)"
 # Unbroken, so that only breaking inside the word keeps it on a phone's screen.
 LONG = "Wolfeschlegelsteinhausenbergerdorff" * 4
@@ -255,7 +250,9 @@ def test_a_hit_says_why_it_stands_there(watched: Watched) -> None:
     why = page.get_by_role("button", name="2 letters off (why Arnold Schwarzenegger stands here)")
     expect(why).to_have_attribute("aria-expanded", "false")
     why.click()
-    expect(page.locator(".reasons").first).to_contain_text("“shwarzeneger” is 2 letters from “schwarzenegger”")
+    expect(page.locator(".reasons").first).to_contain_text(
+        "“shwarzeneger” is 2 letters from “schwarzenegger”"
+    )
     expect(why).to_have_attribute("aria-expanded", "true")
     watched.picture("demo-why")
     why.press("Enter")
@@ -272,8 +269,17 @@ def test_the_time_of_suggestions_is_told_live(watched: Watched) -> None:
 
 
 def _person(**changes: Any) -> dict[str, Any]:
-    actor = {"nconst": "nm0000001", "name": "Ann Lee", "birth_year": 1950, "death_year": 2008, "popularity": 0.5,
-             "professions": ["actress"], "known_for": [], "credits_count": 3, **changes}  # fmt: skip
+    actor = {
+        "nconst": "nm0000001",
+        "name": "Ann Lee",
+        "birth_year": 1950,
+        "death_year": 2008,
+        "popularity": 0.5,
+        "professions": ["actress"],
+        "known_for": [],
+        "credits_count": 3,
+        **changes,
+    }
     return {"generation": GENERATION, "actor": actor}
 
 

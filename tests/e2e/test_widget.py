@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from marquee.engine.cluster import Endpoint
 from marquee.settings import Settings
-from tests.browser import PHONE, POOR_CONTRAST, Watched
+from tests.browser import NOTE_SHIFTS, PHONE, POOR_CONTRAST, Watched
 from tests.conftest import run_service
 from tests.shop import Shop, run_shop
 from tests.stubs import MARKUP, fulfil, problem, release, suggestions
@@ -26,7 +26,10 @@ HOST = "https://marquee.example"
 
 pytestmark = pytest.mark.browser
 
-FORM = '<form action="/"><marquee-autocomplete name="actor" label="Actor"></marquee-autocomplete><button>Save</button></form>'
+FORM = (
+    '<form action="/"><marquee-autocomplete name="actor" label="Actor"></marquee-autocomplete>'
+    "<button>Save</button></form>"
+)
 SUGGEST = "**/v1/actors/suggest?*"
 # What the element tells its page, in order.
 LISTEN = """() => {
@@ -36,11 +39,6 @@ LISTEN = """() => {
     element.addEventListener(type, ({ detail }) => told.push([type, detail?.kind ?? detail?.name ?? null]));
   }
 }"""
-# Set before anything of the page runs. Shifts that follow an input count as well: a list must move nothing.
-NOTE_SHIFTS = """
-window.shifts = [];
-new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({ type: "layout-shift", buffered: true });
-"""
 # A page that reserves no room sees it arrive, as a picture; what counts is what comes after.
 ARRIVE = """customElements.whenDefined("marquee-autocomplete")
   .then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
@@ -90,7 +88,14 @@ class Customer(Watched):
         self.shop = shop
         self.marquee = marquee
         self.script = f'<script type="module" src="{marquee}/widget.js"></script>'
+        self.asked: list[str] = []
+        """Which suggestions were asked for, address by address."""
+        page.on("request", lambda request: self._note(request.url))
         page.add_init_script(NOTE_SHIFTS)
+
+    def _note(self, url: str) -> None:
+        if "/suggest?" in url:
+            self.asked.append(url)
 
     def visit(self, body: str = FORM, **headers: str) -> Page:
         self.page.goto(self.shop.write_page(body, self.script, **headers))
@@ -167,13 +172,12 @@ def test_a_page_of_another_origin_gets_the_nconst_of_who_was_meant(customer: Cus
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/?actor=*")
     (nconst,) = parse_qs(urlsplit(page.url).query)["actor"]
-    assert page.request.get(f"{customer.marquee}/v1/actors/{nconst}").json()["actor"]["name"] == "Jake Gyllenhaal"
+    person = page.request.get(f"{customer.marquee}/v1/actors/{nconst}").json()["actor"]
+    assert person["name"] == "Jake Gyllenhaal"
 
 
 def test_a_page_that_may_not_ask_keeps_a_plain_field(customer: Customer) -> None:
-    customer.page.goto(
-        customer.shop.write_page(FORM, customer.script).replace("127.0.0.1", "localhost")
-    )
+    customer.page.goto(customer.shop.write_page(FORM, customer.script).replace("127.0.0.1", "localhost"))
     customer.page.evaluate(LISTEN)
     customer.box.fill("jake")
     expect(customer.message).to_contain_text("No suggestions for the moment")
@@ -194,8 +198,7 @@ def test_a_value_is_shown_by_name(customer: Customer) -> None:
 
 
 def test_typing_fast_asks_seldom_and_ends_with_the_right_answer(customer: Customer) -> None:
-    asked: list[str] = []
-    customer.page.on("request", lambda request: asked.append(request.url) if "/suggest" in request.url else None)
+    asked = customer.asked
     customer.visit()
     customer.box.press_sequentially("scarlet johanson", delay=10)
     expect(customer.options.first).to_contain_text("Scarlett Johansson")
@@ -289,8 +292,9 @@ def test_an_input_method_keeps_its_keys(customer: Customer) -> None:
     # Suggestions come meanwhile: keyboards on screens compose every word.
     expect(customer.options).to_have_count(2)
     for key in ("ArrowDown", "Enter", "Escape"):
-        method.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": key, "windowsVirtualKeyCode": 229})
-        method.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": key, "windowsVirtualKeyCode": 229})
+        for event in ("rawKeyDown", "keyUp"):
+            pressed = {"type": event, "key": key, "windowsVirtualKeyCode": 229}
+            method.send("Input.dispatchKeyEvent", pressed)
     expect(customer.options).to_have_count(2)
     expect(page.locator("[aria-selected=true]")).to_have_count(0)
     assert customer.told == []
@@ -431,7 +435,8 @@ def test_nothing_that_is_under_way_opens_after_choosing_or_emptying(customer: Cu
     customer.page.route("**/v1/actors/suggest?q=a", fulfil(suggestions("First")))
     customer.page.route("**/v1/actors/suggest?q=ab", lambda route: held.append(route))
     page = customer.visit()
-    for leave in (lambda: customer.options.first.click(), lambda: customer.box.fill("")):
+    leaves: list[Callable[[], None]] = [customer.options.first.click, lambda: customer.box.fill("")]
+    for leave in leaves:
         customer.box.fill("a")
         expect(customer.options).to_have_count(1)
         with page.expect_request("**/v1/actors/suggest?q=ab"):
@@ -490,8 +495,7 @@ def test_a_service_that_is_away_leaves_a_plain_field_and_is_found_again(
 def test_retry_after_is_waited_for(customer: Customer) -> None:
     page = customer.page
     page.clock.install()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/suggest" in request.url else None)
+    asked = customer.asked
     page.route(SUGGEST, _refuse(429, "60", "too-many-requests"))
     customer.visit()
     customer.box.fill("a")
@@ -509,8 +513,7 @@ def test_retry_after_is_waited_for(customer: Customer) -> None:
 def test_who_has_gone_elsewhere_asks_no_more_until_he_comes_back(customer: Customer) -> None:
     page = customer.page
     page.clock.install()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/suggest" in request.url else None)
+    asked = customer.asked
     page.route(SUGGEST, _refuse(503, "1", "engine-unavailable"))
     customer.visit()
     customer.box.fill("a")
@@ -538,8 +541,7 @@ def test_offline_and_back(customer: Customer) -> None:
 
 
 def test_what_is_wrong_with_the_question_is_not_asked_again(customer: Customer) -> None:
-    asked: list[str] = []
-    customer.page.on("request", lambda request: asked.append(request.url) if "/suggest" in request.url else None)
+    asked = customer.asked
     customer.page.route("**/v1/actors/suggest?q=a", _refuse(401, None, "unauthorized"))
     customer.page.route("**/v1/actors/suggest?q=%21*", _refuse(400, None, "empty-query"))
     page = customer.visit()
@@ -656,8 +658,9 @@ def test_right_to_left(customer: Customer) -> None:
     assert box
     assert clear
     assert clear["x"] - box["x"] < 20, "at the end of the line, which is left"
-    starts = page.evaluate("""[...document.querySelector("marquee-autocomplete").shadowRoot.querySelectorAll(".name")]
-        .map((name) => getComputedStyle(name).direction)""")
+    starts = customer.options.locator(".name").evaluate_all(
+        "names => names.map((name) => getComputedStyle(name).direction)"
+    )
     assert starts == ["rtl", "ltr", "rtl"], "each name reads its own way"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     customer.picture("widget-rtl")
@@ -666,7 +669,8 @@ def test_right_to_left(customer: Customer) -> None:
 def test_markup_and_wild_offsets_are_text(customer: Customer) -> None:
     page = customer.visit()
     answer = suggestions(MARKUP, highlight=((0, 4), (2, 1), (500, 900)))
-    answer["suggestions"] += [{"nconst": "nm9", "name": "𝒵oë 🎬", "highlight": [[0, 4]]}, {"nconst": "nm8", "name": 7}]
+    answer["suggestions"].append({"nconst": "nm9", "name": "𝒵oë 🎬", "highlight": [[0, 4]]})
+    answer["suggestions"].append({"nconst": "nm8", "name": 7})
     page.route(SUGGEST, fulfil(answer))
     customer.box.fill("<b>")
     expect(customer.options.first.locator(".known-for")).to_have_text(f"{MARKUP} (2001)")
@@ -679,8 +683,7 @@ def test_markup_and_wild_offsets_are_text(customer: Customer) -> None:
 
 
 def test_five_hundred_letters_are_kept_and_not_asked_for(customer: Customer) -> None:
-    asked: list[str] = []
-    customer.page.on("request", lambda request: asked.append(request.url) if "/suggest" in request.url else None)
+    asked = customer.asked
     page = customer.visit(FORM.replace("label=", 'text-name="typed" label='))
     customer.box.fill("é" * 500)
     expect(customer.message).to_have_text("No suggestions for more than 200 letters.")
@@ -703,8 +706,9 @@ def test_motion_is_left_out_for_whom_it_disturbs(customer: Customer, request: py
     page.route(SUGGEST, lambda _: None)
     with page.expect_request(SUGGEST):
         customer.box.fill("a")
-    name = page.evaluate("""getComputedStyle(
-        document.querySelector("marquee-autocomplete").shadowRoot.querySelector(".progress"), "::before").animationName""")
+    name = page.locator("marquee-autocomplete .progress").evaluate(
+        "progress => getComputedStyle(progress, '::before').animationName"
+    )
     assert name == ("none" if request.node.callspec.params["customer"] == "still" else "pass")
 
 
@@ -797,11 +801,12 @@ def test_the_downshift_recipe_works(customer: Customer, downshift: Path) -> None
         createRoot(document.querySelector("#app")).render(
           <ActorField onChoose={(actor) => { document.title = actor.nconst; }} />);
     """)
-    command = ["npx", "--no-install", "esbuild", "page.jsx", "--bundle", "--jsx=automatic", "--log-level=error"]
+    command = ["npx", "--no-install", "esbuild", "page.jsx", "--bundle", "--jsx=automatic"]
     bundle = subprocess.run(command, cwd=downshift, check=True, capture_output=True, text=True).stdout
     customer.shop.write("/page.js", bundle)
     page = customer.page
-    page.goto(customer.shop.write_page('<div id="app"></div><script type="module" src="/page.js"></script>', ""))
+    body = '<div id="app"></div><script type="module" src="/page.js"></script>'
+    page.goto(customer.shop.write_page(body, ""))
     customer.box.press_sequentially("jake gil", delay=40)
     expect(customer.options.first).to_contain_text("Jake Gyllenhaal The Covenant (2023)")
     expect(customer.options.first.locator("mark")).to_have_text(["Jake", "Gyl"])
