@@ -103,7 +103,7 @@ def measure(url: str, names: Sequence[str], rounds: int) -> None:
             keys += pressed
         shift = page.evaluate("shift")
         OUT.print(
-            f"keystroke to paint, {len(all_ms)} of {keys} keystrokes (others found nobody, or were overtaken):"
+            f"keystroke to paint, {len(all_ms)} of {keys} keystrokes (others found nobody or were overtaken):"
         )
         OUT.print(
             f"median {statistics.median(all_ms):.1f} ms (promise: at most {PROMISE_MS}), p95 "

@@ -475,9 +475,13 @@ def _say(body: str, status: int = 200) -> Callable[[Route], None]:
 def test_a_service_that_is_away_leaves_a_plain_field_and_is_found_again(
     customer: Customer, fault: Callable[[Route], None], kind: str
 ) -> None:
+    customer.page.clock.install()
     customer.page.route(SUGGEST, fault)
-    page = customer.visit(FORM.replace("label=", 'timeout="200" required text-name="typed" label='))
+    page = customer.visit(FORM.replace("label=", 'required text-name="typed" label='))
     customer.box.fill("an")
+    page.clock.run_for(100)
+    if kind == "timeout":
+        page.clock.run_for(5_000)
     expect(customer.message).to_have_text("No suggestions for the moment; you can go on typing.")
     expect(page.get_by_role("status")).to_have_text("No suggestions for the moment; you can go on typing.")
     expect(customer.box).to_have_attribute("aria-expanded", "false")
@@ -487,6 +491,7 @@ def test_a_service_that_is_away_leaves_a_plain_field_and_is_found_again(
     assert page.evaluate("document.forms[0].checkValidity()"), "nobody can be chosen now"
     customer.picture("widget-away")
     customer.answer("Ann")
+    page.clock.run_for(2_000)
     expect(customer.options).to_have_text("Ann born 1980 Ann (2001)")
     expect(customer.message).to_be_hidden()
     assert not page.evaluate("document.forms[0].checkValidity()")

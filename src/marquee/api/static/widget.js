@@ -23,9 +23,10 @@ const STYLE = `
 * { box-sizing: border-box; }
 label { display: block; margin-block-end: .3em; }
 .field { position: relative; height: var(--marquee-height, 2.75rem); }
-input { width: 100%; height: 100%; margin: 0; padding-block: 0; padding-inline: .8em 2.75rem; font: inherit;
+input { width: 100%; height: 100%; margin: 0; padding: 0 2.75rem 0 .8em; font: inherit;
   border: 1px solid var(--_border); border-radius: var(--_radius); background: var(--_background); color: var(--_color);
   text-overflow: ellipsis; }
+.field:dir(rtl) input { padding: 0 .8em 0 2.75rem; } /* the page's direction, whatever is typed: there is the button */
 input::placeholder { color: var(--_quiet); opacity: 1; }
 input:disabled { opacity: .6; }
 :focus-visible { outline: 3px solid var(--_accent); outline-offset: -1px; }
@@ -48,6 +49,7 @@ li:hover { background: color-mix(in srgb, var(--_active) 55%, transparent); }
 li[aria-selected=true] { border-color: var(--_accent); background: var(--_active); }
 mark { border-radius: .15em; background: var(--_mark); color: inherit; font-weight: 600; }
 .years, .known-for, .message { color: var(--_quiet); font-size: .875em; }
+.name, .known-for { justify-self: start; } /* each reads its own way, and begins where the list does */
 .known-for { grid-column: 1 / -1; }
 .message { margin: 0; padding: .7rem .95rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -60,7 +62,8 @@ mark { border-radius: .15em; background: var(--_mark); color: inherit; font-weig
   @keyframes pass { to { transform: translateX(150%); } }
 }
 @media (forced-colors: active) {
-  li[aria-selected=true] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+  li { border-color: Canvas; }
+  li[aria-selected=true] { forced-color-adjust: none; border-color: Highlight; background: Highlight; color: HighlightText; }
   li[aria-selected=true] * { color: inherit; }
   mark { forced-color-adjust: none; background: none; text-decoration: underline; }
 }`;
