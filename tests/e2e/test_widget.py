@@ -760,6 +760,16 @@ def test_two_on_one_page_keep_apart_and_leave_nothing_behind(customer: Customer)
 # --- As the documentation shows it --------------------------------------------------------------------------
 
 
+def test_what_the_readme_shows_works(customer: Customer) -> None:
+    (markup,) = re.findall(r"```html\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    markup = markup.replace("http://127.0.0.1:8000", customer.marquee)
+    customer.page.goto(customer.shop.write_page(markup, ""))
+    customer.box.fill("jake gylenhal")
+    customer.options.first.click()
+    customer.page.get_by_role("button", name="Save").click()
+    customer.page.wait_for_url("**/?actor=nm90011918")
+
+
 def test_the_documented_page_works(customer: Customer) -> None:
     (markup,) = read_recipe("The element", "html")
     page = customer.page
