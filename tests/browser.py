@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -23,6 +24,13 @@ CHROMIUM_ARGS = [
 ]
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
+# Set before anything of a page runs. Shifts that follow an input count as well: a list must move nothing.
+NOTE_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries()))
+  .observe({ type: "layout-shift", buffered: true });
+"""
+
 # WCAG 2.2, 1.4.3: the contrast of every visible text with the nearest opaque background behind it.
 POOR_CONTRAST = """() => {
   const parts = (color) => {
@@ -37,14 +45,20 @@ POOR_CONTRAST = """() => {
     return .2126 * r + .7152 * g + .0722 * b;
   };
   const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
+    for (let each = element; each; each = each.parentElement ?? each.getRootNode().host) {
       const color = getComputedStyle(each).backgroundColor;
       if (parts(color)[3] === 255) return color;
     }
     return "white";
   };
+  function* within(root) {
+    for (const element of root.querySelectorAll("*")) {
+      yield element;
+      if (element.shadowRoot) yield* within(element.shadowRoot);
+    }
+  }
   const poor = [];
-  for (const element of document.querySelectorAll("body *")) {
+  for (const element of within(document.body)) {
     const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
     if (!hasText || !element.checkVisibility() || element.closest("noscript")) continue;
     const style = getComputedStyle(element);
@@ -89,6 +103,12 @@ class Watched:
         """Return what axe-core finds against WCAG 2.2 and its best practices, in a line each."""
         found: list[dict[str, Any]] = Axe().run(self.page).response["violations"]
         return [f"{each['id']}: {', '.join(str(node['target']) for node in each['nodes'])}" for each in found]
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the page as it is in the folder MARQUEE_SCREENSHOTS, where that is set."""
+        if folder := os.environ.get("MARQUEE_SCREENSHOTS"):
+            # A caret that blinks, and a transition under way, make no two pictures equal.
+            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True, animations="disabled")
 
     def _hear(self, message: ConsoleMessage) -> None:
         # Chromium itself reports every answer that is not a success; the tests of those cause them.

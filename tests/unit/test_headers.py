@@ -23,6 +23,7 @@ EVERYTHING = [
     ("GET", "/schema/docs", 200),
     ("GET", "/schema/openapi.json", 200),
     ("GET", "/static/demo.js", 200),
+    ("GET", "/widget.js", 200),
     ("GET", "/health/live", 200),
     ("GET", "/health/ready", 503),
     ("GET", "/metrics", 200),
@@ -69,7 +70,7 @@ def test_everything_carries_the_security_headers(
     assert policy.startswith("default-src 'none'; ")
     assert policy.endswith("frame-ancestors 'none'")
     assert "unsafe" not in policy
-    is_file = path.startswith("/static/")
+    is_file = path.startswith(("/static/", "/widget.js"))
     assert response.headers["cross-origin-resource-policy"] == ("cross-origin" if is_file else "same-origin")
     assert cors_of(response) == ({"allow-origin": "*"} if is_file else {}), "closed by default"
     is_page = response.headers["content-type"].startswith("text/html")
@@ -84,7 +85,7 @@ def test_an_allowed_page_reads_everything_errors_too(
     client = serve(admin_token=ADMIN, cors_origins=(SHOP,))
     response = client.request(method, path, headers={"Origin": SHOP})
     assert response.status_code == status
-    if path.startswith("/static/"):
+    if path.startswith(("/static/", "/widget.js")):
         assert cors_of(response) == {"allow-origin": "*"}
         return
     assert cors_of(response)["allow-origin"] == SHOP
