@@ -123,7 +123,6 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
                 for each in watching:
                     each.cancel()
                 await asyncio.wait(watching)
-                await answers.close()
                 cache.close()
                 if shared is not None:
                     await shared.close()
