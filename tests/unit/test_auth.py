@@ -123,7 +123,7 @@ def test_without_any_token_administration_is_off(
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_an_admin_comes_in(client: TestClient[Litestar], method: str, path: str) -> None:
     response = client.request(method, path, headers=bearer(ADMIN), json={"kind": "reindex"})
-    # There is no engine behind it; what this process alone knows is told all the same, that it is away for one.
+    # There is no engine behind it; what this process alone knows is told all the same.
     known = [("GET", "/v1/admin/cache"), ("GET", "/v1/admin/conditions")]
     assert response.status_code in ((200,) if (method, path) in known else (400, 503))
     assert response.headers["cache-control"] == "no-store"
