@@ -414,6 +414,21 @@ def test_a_slow_network_keeps_the_last_answer_on_the_screen(customer: Customer) 
     expect(page.locator("marquee-autocomplete .progress")).to_have_css("opacity", "0")
 
 
+def test_an_answer_that_comes_between_two_letters_does_not_swallow_the_second(customer: Customer) -> None:
+    """It once ended the wait of the letter typed since, which was then never asked for."""
+    held: list[Route] = []
+    customer.page.route("**/v1/actors/suggest?q=a", lambda route: held.append(route))
+    customer.page.route("**/v1/actors/suggest?q=ab", fulfil(suggestions("Abby")))
+    page = customer.visit(
+        '<form><marquee-autocomplete label="Actor" debounce="400"></marquee-autocomplete></form>'
+    )
+    with page.expect_request("**/v1/actors/suggest?q=a"):
+        customer.box.press_sequentially("a")
+    customer.box.press_sequentially("b")
+    release(page, held, suggestions("Ada"))
+    expect(customer.options).to_have_text([re.compile("Abby")])
+
+
 def test_answers_out_of_order_never_show_the_older_one(customer: Customer) -> None:
     held: list[Route] = []
     customer.page.route("**/v1/actors/suggest?q=old", lambda route: held.append(route))

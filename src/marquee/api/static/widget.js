@@ -544,7 +544,7 @@ export class MarqueeAutocomplete extends HTMLElement {
     }
     clearTimeout(deadline);
     if (asking !== this.#asking) return; // it was stopped
-    this.#stop();
+    this.#end(); // and no more: a letter typed since is waiting to be asked for
     if (trouble) this.#fail(trouble);
     else this.#take(answer.suggestions);
   }
@@ -553,6 +553,10 @@ export class MarqueeAutocomplete extends HTMLElement {
   #stop() {
     clearTimeout(this.#timer);
     this.#asking?.abort();
+    this.#end();
+  }
+
+  #end() {
     this.#asking = null;
     this.#field.classList.remove("busy");
   }
