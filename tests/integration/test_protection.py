@@ -24,8 +24,9 @@ import trustme
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.errors import EngineRejectedError, EngineUnavailableError, SettingsError
 from marquee.settings import Settings
-from tests.conftest import engine_environ, run_redis, run_service
+from tests.conftest import engine_environ, run_service
 from tests.proxy import Proxy
+from tests.redis_server import run_redis
 
 CONNECTIONS = 2000
 

@@ -24,7 +24,7 @@ from marquee.api.rates import REDIS_TIMEOUT_S, Rates, _wait_for, _Window, read_l
 from marquee.api.shared import Shared
 from marquee.errors import SettingsError
 from marquee.settings import Settings, read_settings
-from tests.conftest import run_redis
+from tests.redis_server import run_redis
 
 pytestmark = pytest.mark.anyio
 

@@ -33,8 +33,8 @@ from marquee.search.lookup import Lookup
 # repeated keystrokes.
 MAX_AGE_S = 60
 STALE_WARNING = b'110 marquee "the search engine is away: answered from the cache"'
-# URLs whose questions are remembered, none longer than this: 10 MB at most.
-MAX_URLS, MAX_URL_BYTES = 20_000, 300
+# URLs whose questions are remembered, none with a longer query string: 10 MB at most.
+MAX_URLS, MAX_QUERY_BYTES = 20_000, 300
 
 
 class _Done(NamedTuple):
@@ -95,7 +95,7 @@ class Answers:
         """
         started = time.perf_counter()
         scope: Any = request.scope
-        if scope["method"] == "GET" and len(scope["query_string"]) <= MAX_URL_BYTES:
+        if scope["method"] == "GET" and len(scope["query_string"]) <= MAX_QUERY_BYTES:
             self._asked[scope["raw_path"], scope["query_string"]] = question, scope["path_template"]
         scope["marquee.asked"] = seen = Asked(question.endpoint, body)
         asked = _Asking(scope, question, started, seen, self._name(scope, body))
@@ -118,7 +118,10 @@ class Answers:
     def recall(self, scope: Any) -> Reply | None:
         """Answer what was asked before from memory alone, None where that does not hold it."""
         started = time.perf_counter()
-        question, route = self._asked[scope["raw_path"], scope["query_string"]]
+        known = self._asked.get((scope["raw_path"], scope["query_string"]))
+        if known is None:  # forgotten while its asker was let in
+            return None
+        question, route = known
         seen = Asked(question.endpoint)
         reply = self._recall(_Asking(scope, question, started, seen, self._name(scope)))
         if reply is not None:

@@ -1,26 +1,16 @@
 // Asking the service. The token lives in this module's memory and nowhere else, and goes into a header only.
 
+import { Problem, parse, problemOf, unreachable } from "/static/problem.js";
+
+export { Problem };
+
 const TIMEOUT_MS = 15_000;
 const CHANGE_TIMEOUT_MS = 90_000; // what goes live is warmed first
-const RETRY_S = 5; // where the service does not say when to come again
 const SILENCE_MS = 30_000; // a stream of events says something every 10 s
 
 let token = "";
 let session = new AbortController();
 let onRefused = () => {};
-
-/** What went wrong, for people; `retryAfterS` is null where asking again is useless. */
-export class Problem extends Error {
-  constructor({ title, detail, status = 0, type = "", job = null, errors = [], retryAfterS = null }) {
-    super(detail);
-    Object.assign(this, { title, status, job, errors, retryAfterS, kind: type.split("/").pop() });
-  }
-
-  /** Whether no answer came, or one of somebody who stands between. */
-  get isAway() {
-    return this.status === 0 || ([502, 503, 504].includes(this.status) && !this.kind);
-  }
-}
 
 /** `refused` is told when the token is no longer good for this. */
 export function begin(text, refused) {
@@ -128,40 +118,7 @@ function authorization(path) {
   return path.startsWith("/v1/") ? { Authorization: `Bearer ${token}` } : {};
 }
 
-function unreachable(error) {
-  return error.name === "TimeoutError"
-    ? new Problem({ title: "No answer", detail: "The service said nothing for too long.", retryAfterS: RETRY_S })
-    : new Problem({ title: "No connection", detail: "The service cannot be reached.", retryAfterS: RETRY_S });
-}
-
 function refuse(problem) {
   if (problem.status === 401 || (problem.status === 403 && problem.kind)) onRefused(problem);
   return problem;
-}
-
-function problemOf(response, text) {
-  const said = parse(text);
-  const told = typeof said?.title === "string" ? said : {};
-  return new Problem({
-    title: "Something broke",
-    detail: `The answer was not one of this service (HTTP ${response.status}).`,
-    ...told,
-    status: response.status,
-    retryAfterS: [429, 502, 503, 504].includes(response.status) ? retryAfterS(response) : null,
-  });
-}
-
-/** Retry-After is a number of seconds or a date. */
-function retryAfterS(response) {
-  const header = response.headers.get("Retry-After");
-  const seconds = /^\d+$/.test(header ?? "") ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
-  return Number.isNaN(seconds) ? RETRY_S : Math.max(1, Math.ceil(seconds));
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
