@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from litestar import Litestar, Request
@@ -38,6 +38,11 @@ TAGS = [
         "actors",
         "People: search, completion, many names at once, profiles. Reading takes no token, or one of the "
         "role `read` where `MARQUEE_PUBLIC` is off.",
+    ),
+    Tag(
+        "reconciliation",
+        "The W3C Reconciliation API, as OpenRefine asks it: 0.2 at `/reconcile`, the draft of 1.0 at "
+        "`/reconcile/v1`. Every page may read it. Tokens as for actors; what describes the service takes none.",
     ),
     Tag("titles", "Films, series and other titles: search, details, cast. Tokens as for actors."),
     Tag(
@@ -105,7 +110,7 @@ _OF_STATUS = {
     "503": ("Retry-After",),
 }
 
-DATA_TAGS = {"actors", "titles"}
+DATA_TAGS = {"actors", "titles", "reconciliation"}
 """What the questions of apps are tagged with: their answers are data of a generation."""
 
 IF_NONE_MATCH: Json = {
@@ -169,8 +174,15 @@ def _list_structs(app: Litestar) -> set[type[msgspec.Struct]]:
     handlers = [each for route in app.routes for each in getattr(route, "route_handlers", [])]
     found: set[Any] = {getattr(each.operation_class, "body", None) for each in handlers}
     for each in handlers:
-        found |= {spec.data_container for spec in (each.responses or {}).values()}
+        for spec in (each.responses or {}).values():
+            found |= _open_up(spec.data_container)
     return {each for each in found if isinstance(each, type) and issubclass(each, msgspec.Struct)}
+
+
+def _open_up(kind: Any) -> set[Any]:
+    """Return the types that a union or a container is made of."""
+    parts = get_args(kind)
+    return set[Any]().union(*map(_open_up, parts)) if parts else {kind}
 
 
 def _tidy(operation: Json) -> None:
