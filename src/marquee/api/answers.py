@@ -166,7 +166,7 @@ class Answers:
         self._measures.count_answer(seen, is_stale=is_stale)
         stored_at = done.entry.stored_at if is_stale else None
         headers = self._describe(done.generation, make_etag(done.generation, asked.name), stages, stored_at)
-        content, described = finish(asked.question, content)
+        content, described = finish(content, asked.question.media_type, asked.question.callback)
         return Reply(200, headers + described, content)
 
     async def _find(

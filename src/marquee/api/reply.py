@@ -13,7 +13,7 @@ from marquee.api.headers import Pairs
 from marquee.api.question import Question
 from marquee.search.answer import ENVELOPE, Answer, Rendered
 
-SCRIPT = "text/javascript"
+JSON, SCRIPT = "application/json", "text/javascript"
 
 
 class Reply(NamedTuple):
@@ -80,16 +80,13 @@ def encode_tail(question: Question, answer: Answer) -> bytes:
     return msgspec.json.encode(answer)[len(msgspec.json.encode(head)) - 1 :]
 
 
-def call_back(name: str, content: bytes) -> bytes:
-    """Return JSON as a script that hands it to a function (JSONP)."""
-    # The comment, so that no plug-in can be made to take the script for a file of its own kind.
-    return b"/**/" + name.encode() + b"(" + content + b");"
+def finish(content: bytes, media_type: str = JSON, callback: str = "") -> tuple[bytes, Pairs]:
+    """Return the body of an answer and the headers that describe it.
 
-
-def finish(question: Question, content: bytes) -> tuple[bytes, Pairs]:
-    """Return the body of an answer and the headers that describe it."""
-    media_type = question.media_type
-    if question.callback:
-        content, media_type = call_back(question.callback, content), SCRIPT
+    With a callback, JSON becomes a script that hands it to this function of the asking page (JSONP).
+    """
+    if callback:
+        # The comment, so that no plug-in can be made to take the script for a file of its own kind.
+        content, media_type = b"/**/" + callback.encode() + b"(" + content + b");", SCRIPT
     described = [(b"content-type", media_type.encode()), (b"content-length", str(len(content)).encode())]
     return content, described

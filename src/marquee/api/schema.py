@@ -22,6 +22,7 @@ from litestar.openapi.spec import SecurityScheme, Tag
 
 from marquee.api.components import describe_structs
 from marquee.api.problems import MEDIA_TYPE
+from marquee.api.reply import SCRIPT
 
 Json = dict[str, Any]
 
@@ -42,7 +43,7 @@ TAGS = [
     Tag(
         "reconciliation",
         "The W3C Reconciliation API, as OpenRefine asks it: 0.2 at `/reconcile`, the draft of 1.0 at "
-        "`/reconcile/v1`. Every page may read it. Tokens as for actors; what describes the service takes none.",
+        "`/reconcile/v1`. Every page may read it. Tokens as for actors; the description takes none.",
     ),
     Tag("titles", "Films, series and other titles: search, details, cast. Tokens as for actors."),
     Tag(
@@ -112,6 +113,12 @@ _OF_STATUS = {
 
 DATA_TAGS = {"actors", "titles", "reconciliation"}
 """What the questions of apps are tagged with: their answers are data of a generation."""
+TERMS = {
+    "reconcileService", "reconcileSuggestProperty", "reconcileSuggestType", "reconcilePropose",
+    "reconcileDraftService", "reconcileDraftSuggestProperty", "reconcileDraftSuggestType",
+    "reconcileDraftPropose",
+}  # fmt: skip
+"""But for these, which answer the same from any."""
 
 IF_NONE_MATCH: Json = {
     "name": "If-None-Match",
@@ -147,11 +154,13 @@ def build(app: Litestar) -> Json:
     }
     examples = json.loads((files("marquee.api") / "examples.json").read_text())
     for operation in list_operations(document):
-        is_data = not DATA_TAGS.isdisjoint(operation["tags"])
+        is_data = not DATA_TAGS.isdisjoint(operation["tags"]) and operation["operationId"] not in TERMS
         if is_data and "requestBody" not in operation:
             operation.setdefault("parameters", []).append(IF_NONE_MATCH.copy())
             operation["responses"]["304"] = NOT_MODIFIED.copy()
         _tidy(operation)
+        if any(each["name"] == "callback" for each in operation.get("parameters", [])):
+            operation["responses"]["200"]["content"][SCRIPT] = {"schema": {"type": "string"}}
         for status, response in operation["responses"].items():
             _add_headers(response, status, is_data=is_data)
         if operation["operationId"] == "requestJob":
@@ -225,7 +234,9 @@ def _add_example(operation: Json, key: str, example: Json) -> None:
         (sent,) = operation["requestBody"]["content"].values()
         sent.setdefault("examples", {})[key] = {"summary": summary, "value": example["body"]}
     if "answer" in example:
-        (answered,) = operation["responses"][str(example["status"])]["content"].values()
+        answers = operation["responses"][str(example["status"])]["content"]
+        answered = answers.get(SCRIPT) if "callback" in example.get("parameters", {}) else None
+        answered = answered or next(iter(answers.values()))
         answered.setdefault("examples", {})[key] = {"summary": summary, "value": example["answer"]}
 
 

@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from litestar import Request, Response
+from litestar import Request
 from litestar.exceptions import HTTPException
 
 from marquee.api.answers import Answers
 from marquee.api.question import ANSWER_WITHIN_S, Question
 from marquee.api.reconciliation import page, terms
 from marquee.api.reconciliation.manifest import MAX_QUERIES
-from marquee.api.reply import SCRIPT, Reply, call_back
+from marquee.api.reply import Reply, finish
 from marquee.catalog.documents import Actor
 from marquee.errors import RequestError
 from marquee.search.answer import Rendered
 from marquee.search.parsing import describe_violation
 from marquee.search.reconciliation import Candidate, EntityQuery, is_id
-from marquee.search.request import SuggestRequest, check, make_key
+from marquee.search.request import SuggestRequest, make_key
 
 AnyRequest = Request[Any, Any, Any]
 AnyType = TypeVar("AnyType")
@@ -43,7 +43,7 @@ MAX_BYTES = 1 << 20
 MATCH_WITHIN_S = 10.0
 """As long as a match of a hundred names may take."""
 # They change with a release only; but a minute is as long as anything else is kept.
-STATIC = {"Cache-Control": "public, max-age=60"}
+STATIC = (b"cache-control", b"public, max-age=60")
 
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*")
 MAX_CALLBACK = 100
@@ -129,12 +129,10 @@ async def extend(
 
 async def suggest_entities(
     request: AnyRequest, answers: Answers, prefix: str, *, skip: int, limit: int, callback: str = ""
-) -> Reply | Response[bytes]:
+) -> Reply:
     """Answer which people's names may become what is being typed; an id is that of its person."""
-    wanted = min(limit, MAX_SUGGESTED - skip)
-    typed = prefix.strip()
-    if wanted <= 0 or not pick_names([typed]):
-        return tell(terms.EntitySuggestions([]), callback)
+    wanted = max(0, min(limit, MAX_SUGGESTED - skip))
+    typed = prefix.strip() if wanted and pick_names([prefix.strip()]) else ""
     question = _ask("reconcile-suggest", (typed, skip, wanted), callback=callback)
 
     async def work() -> Rendered:
@@ -142,9 +140,11 @@ async def suggest_entities(
             generation, people = await answers.lookup.find_actors([typed])
             found = list(people.values())[skip:]
         else:
-            asked = check(SuggestRequest(q=typed, limit=skip + wanted))
-            answer = await answers.lookup.suggest(asked)
-            chosen = [each.nconst for each in answer.suggestions[skip:]]
+            chosen = []
+            if typed:
+                asked = SuggestRequest(q=typed, limit=skip + wanted)
+                answer = await answers.lookup.suggest(asked)
+                chosen = [each.nconst for each in answer.suggestions[skip:]]
             # Once more, by id: a suggestion says less of a person than tells two of a name apart.
             generation, people = await answers.lookup.find_actors(chosen)
             found = [people[each] for each in chosen if each in people]
@@ -167,12 +167,10 @@ async def preview(request: AnyRequest, answers: Answers, nconst: str) -> Reply:
     return await answers.send(request, question, work)
 
 
-def tell(answer: msgspec.Struct, callback: str = "") -> Response[bytes]:
+def tell(answer: msgspec.Struct, callback: str = "") -> Reply:
     """Answer with what depends on no data."""
-    content = msgspec.json.encode(answer)
-    if callback:
-        return Response(call_back(callback, content), media_type=SCRIPT, headers=STATIC)
-    return Response(content, media_type="application/json", headers=STATIC)
+    content, described = finish(msgspec.json.encode(answer), callback=callback)
+    return Reply(200, [STATIC, *described], content)
 
 
 def read_limit(where: str, settings: dict[str, Any]) -> int:

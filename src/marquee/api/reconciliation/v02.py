@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException
 
@@ -59,7 +59,7 @@ async def serve(
     answers: NamedDependency[Answers],
     access: NamedDependency[Access],
     settings: NamedDependency[Settings],
-) -> Reply | Response[bytes]:
+) -> Reply:
     """Describe the service, which takes no token; where `queries` or `extend` is given, answer that."""
     pairs = query_pairs(request)
     if any(name in ("queries", "extend") for name, _ in pairs):
@@ -106,7 +106,7 @@ async def reconcile(request: AnyRequest, answers: NamedDependency[Answers]) -> R
     tags=[asking.TAG],
     responses=data_of(terms.EntitySuggestions) | PROBLEMS,
 )
-async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply | Response[bytes]:
+async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return the people whose names may become what is being typed; of an id, its person."""
     asked = _pick(SuggestionRequest, query_pairs(request))
     callback = asking.check_callback(asked.callback)
@@ -123,7 +123,7 @@ async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers])
     tags=[asking.TAG],
     responses=data_of(terms.TermSuggestions) | PROBLEMS,
 )
-async def suggest_property(request: AnyRequest) -> Response[bytes]:
+async def suggest_property(request: AnyRequest) -> Reply:
     """Return the properties that begin so; all where nothing was typed."""
     return _suggest(request, terms.PROPERTIES)
 
@@ -136,7 +136,7 @@ async def suggest_property(request: AnyRequest) -> Response[bytes]:
     tags=[asking.TAG],
     responses=data_of(terms.TermSuggestions) | PROBLEMS,
 )
-async def suggest_type(request: AnyRequest) -> Response[bytes]:
+async def suggest_type(request: AnyRequest) -> Reply:
     """Return the types that begin so, of which there is one; all where nothing was typed."""
     return _suggest(request, terms.TYPES)
 
@@ -149,7 +149,7 @@ async def suggest_type(request: AnyRequest) -> Response[bytes]:
     tags=[asking.TAG],
     responses=data_of(terms.PropertyProposals) | PROBLEMS,
 )
-async def propose(request: AnyRequest) -> Response[bytes]:
+async def propose(request: AnyRequest) -> Reply:
     """Return the properties that a data extension may ask for."""
     asked = _pick(ProposalRequest, query_pairs(request))
     return asking.tell(terms.propose(asked.type, asked.limit), asking.check_callback(asked.callback))
@@ -234,7 +234,7 @@ def _read(where: str, query: ReconciliationQuery) -> EntityQuery:
     )
 
 
-def _suggest(request: AnyRequest, known: list[terms.Term]) -> Response[bytes]:
+def _suggest(request: AnyRequest, known: list[terms.Term]) -> Reply:
     asked = _pick(SuggestionRequest, query_pairs(request))
     callback = asking.check_callback(asked.callback)
     found = terms.suggest_terms(known, asked.prefix)[asked.cursor :][: asked.limit]

@@ -78,7 +78,9 @@ class EntityValue(msgspec.Struct, frozen=True):
     """A value that was itself reconciled."""
 
     id: str
+    """The id it was given."""
     name: str = ""
+    """Its name, which is what counts here."""
 
 
 Value = str | bool | int | float | EntityValue

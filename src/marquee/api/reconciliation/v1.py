@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
 
 from marquee.api.access import ADMITS_ITSELF, Access
@@ -51,7 +51,7 @@ async def serve(
     answers: NamedDependency[Answers],
     access: NamedDependency[Access],
     settings: NamedDependency[Settings],
-) -> Response[bytes]:
+) -> Reply:
     """Describe the service, which takes no token anywhere."""
     await access.check_visitor(request.scope)
     parse(IdRequest, query_pairs(request))
@@ -125,7 +125,7 @@ async def extend(request: AnyRequest, answers: NamedDependency[Answers]) -> Repl
     tags=[asking.TAG],
     responses=data_of(terms.EntitySuggestions) | PROBLEMS,
 )
-async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply | Response[bytes]:
+async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return the people whose names may become what is being typed; of an id, its person."""
     asked = read_pairs(DraftSuggestionRequest, query_pairs(request))
     return await asking.suggest_entities(request, answers, asked.prefix, skip=asked.offset, limit=asked.limit)
@@ -139,7 +139,7 @@ async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers])
     tags=[asking.TAG],
     responses=data_of(terms.TermSuggestions) | PROBLEMS,
 )
-async def suggest_property(request: AnyRequest) -> Response[bytes]:
+async def suggest_property(request: AnyRequest) -> Reply:
     """Return the properties that begin so; all where nothing was typed."""
     return _suggest(request, terms.PROPERTIES)
 
@@ -152,7 +152,7 @@ async def suggest_property(request: AnyRequest) -> Response[bytes]:
     tags=[asking.TAG],
     responses=data_of(terms.TermSuggestions) | PROBLEMS,
 )
-async def suggest_type(request: AnyRequest) -> Response[bytes]:
+async def suggest_type(request: AnyRequest) -> Reply:
     """Return the types that begin so, of which there is one; all where nothing was typed."""
     return _suggest(request, terms.TYPES)
 
@@ -165,7 +165,7 @@ async def suggest_type(request: AnyRequest) -> Response[bytes]:
     tags=[asking.TAG],
     responses=data_of(terms.PropertyProposals) | PROBLEMS,
 )
-async def propose(request: AnyRequest) -> Response[bytes]:
+async def propose(request: AnyRequest) -> Reply:
     """Return the properties that a data extension may ask for."""
     asked = read_pairs(DraftProposalRequest, query_pairs(request))
     return asking.tell(terms.propose(asked.type, asked.limit))
@@ -216,7 +216,7 @@ def _read(where: str, query: DraftQuery) -> EntityQuery:
     )
 
 
-def _suggest(request: AnyRequest, known: list[terms.Term]) -> Response[bytes]:
+def _suggest(request: AnyRequest, known: list[terms.Term]) -> Reply:
     asked = read_pairs(DraftSuggestionRequest, query_pairs(request))
     found = terms.suggest_terms(known, asked.prefix)[asked.offset :][: asked.limit]
     return asking.tell(terms.TermSuggestions(found))
