@@ -95,7 +95,7 @@ def judge(
 
     Who was asked for by id has the score 1 and is meant, where no other id was asked for. Who was found by
     name has the score of the name (`search/rank`), halved for each claim that is known to be false, and where
-    another bearer of the same name fits the hints better.
+    more claims are true of another bearer of the same name.
 
     Args:
         query: the row.
@@ -120,13 +120,12 @@ def judge(
 
 
 def _weigh(query: EntityQuery, ranked: Sequence[Ranked]) -> Iterable[tuple[float, Ranked]]:
-    hinted = [each.explanation.born + each.explanation.title for each in ranked]
-    best: dict[str, float] = {}
-    for each, weight in zip(ranked, hinted, strict=True):
-        best[each.key] = max(best.get(each.key, 0.0), weight)
-    for each, weight in zip(ranked, hinted, strict=True):
-        doubts = sum(agrees(each.actor, claim) is False for claim in query.claims)
-        doubts += weight < best[each.key]
+    answers = [[agrees(each.actor, claim) for claim in query.claims] for each in ranked]
+    best: dict[str, int] = {}
+    for each, told in zip(ranked, answers, strict=True):
+        best[each.key] = max(best.get(each.key, 0), told.count(True))
+    for each, told in zip(ranked, answers, strict=True):
+        doubts = told.count(False) + (told.count(True) < best[each.key])
         yield each.score * DOUBT**doubts, each
 
 

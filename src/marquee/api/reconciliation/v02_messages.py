@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from marquee.api.reconciliation import asking, terms
 from marquee.search.reconciliation import PropertyId
@@ -79,7 +79,7 @@ class EntityValue(msgspec.Struct, frozen=True):
 
     id: str
     """The id it was given."""
-    name: str = ""
+    name: str | UnsetType = UNSET
     """Its name, which is what counts here."""
 
 
