@@ -3,8 +3,8 @@
     python -m benchmarks.reconciliation --queries FILE...
 
 Every query is asked as a row that holds a name and nothing else. For several scores that a match could begin
-at: the share of rows that get a match, and of these the share whose match bears the name that was meant. A row
-of several bearers of one name gets none, whatever the score. Without files: the committed queries.
+at: the share of rows that get a match, and of these the share whose match bears the name that was meant. A
+row of several bearers of one name gets none, whatever the score. Without files: the committed queries.
 """
 
 from __future__ import annotations

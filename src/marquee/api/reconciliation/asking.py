@@ -43,7 +43,7 @@ MAX_BYTES = 1 << 20
 MATCH_WITHIN_S = 10.0
 """As long as a match of a hundred names may take."""
 # They change with a release only; but a minute is as long as anything else is kept.
-STATIC = (b"cache-control", b"public, max-age=60")
+STATIC = (b"cache-control", b"max-age=60")
 
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*")
 MAX_CALLBACK = 100
