@@ -12,6 +12,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from marquee.api.reconciliation.manifest import build_draft, build_manifest
 from marquee.catalog.sources import open_source
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.progress import SILENT
@@ -426,15 +427,24 @@ def test_what_the_specification_calls_invalid_is_refused(client: httpx.Client, p
         ("[]", "queries: expected `object`"),
         ('{"q0":', "queries: is not JSON"),
         ('{"q0":{"query":""}}', "queries.q0.query: is empty"),
-        ('{"q0":{"query":"x","limit":0}}', "limit: expected `int` >= 1"),
+        ('{"q0":{"query":"x","limit":0}}', "queries.q0.limit: expected `int` >= 1"),
         ('{"q0":{"query":"x","properties":[{"pid":"shoe_size","v":1}]}}', "queries.q0.properties[0].pid"),
-        ('{"q0":{"query":"x","properties":[{"pid":"birth_year","v":null}]}}', "properties[0].v"),
+        ('{"q0":{"query":"x","properties":[{"pid":"birth_year","v":null}]}}', "queries.q0.properties[0].v"),
+        ('{"q0":[]}', "queries.q0: expected `object`"),
+        ('{"q0":' + "[" * 10_000, "queries: is nested too deeply"),
         ('{"q0":{"query":"x","type_strict":"sometimes"}}', "type_strict"),
     ],
 )
 def test_what_is_wrong_in_a_batch_is_named(client: httpx.Client, queries: str, part: str) -> None:
     refuse(client.post("/reconcile", data={"queries": queries}), 400, part)
     refuse(client.get("/reconcile", params={"queries": queries}), 400, part)
+
+
+def test_a_description_that_asks_for_a_token_is_true_to_the_specification() -> None:
+    for version, build in (("0.2", build_manifest), ("1.0-draft", build_draft)):
+        for source in ("imdb", "sample"):
+            manifest = build("https://marquee.example", source, is_public=False)
+            check(version, "manifest", json.loads(msgspec.json.encode(manifest)))
 
 
 def test_what_else_is_refused(client: httpx.Client) -> None:
@@ -456,6 +466,11 @@ def test_what_else_is_refused(client: httpx.Client) -> None:
         refuse(client.post("/reconcile", data={"extend": json.dumps(asked)}), 400, part)
         refuse(client.post("/reconcile/v1/extend", json=asked), 400, part)
     refuse(client.post("/reconcile/v1/extend", json={"ids": [], "properties": [{"id": "x"}]}), 400, "'x'")
+    deep = '{"ids":[],"properties":' + "[" * 10_000
+    refuse(client.post("/reconcile", data={"extend": deep}), 400, "extend")
+    as_json = {"Content-Type": "application/json"}
+    refuse(client.post("/reconcile/v1/match", content='{"queries":' + "[" * 10_000, headers=as_json), 400, "")
+    refuse(client.post("/reconcile/v1/match", content="[" * 10_000, headers=as_json), 400, "")
     for condition, part in (
         (property_is("shoe_size", 1), "propertyId"),
         ({"matchType": "property", "propertyValue": 1}, "propertyId: is missing"),

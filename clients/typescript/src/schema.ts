@@ -1082,7 +1082,9 @@ export interface components {
              * @description `limit`: values at most, 0 for all.
              * @default null
              */
-            settings?: Record<string, never> | null;
+            settings?: {
+                [key: string]: string | number | boolean | null;
+            } | null;
         };
         /**
          * DraftExtension

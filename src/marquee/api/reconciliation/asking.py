@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,7 +49,7 @@ _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*")
 MAX_CALLBACK = 100
 
 
-def decode(kind: type[AnyType], text: str | bytes, where: str) -> AnyType:
+def decode(kind: type[AnyType], text: str | bytes | msgspec.Raw, where: str) -> AnyType:
     """Return what stands in a JSON text.
 
     Raises:
@@ -63,6 +63,8 @@ def decode(kind: type[AnyType], text: str | bytes, where: str) -> AnyType:
         raise RequestError({place: describe_violation(error)}) from error
     except (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError) as error:
         raise RequestError({where: f"is not JSON: {error}"}) from error
+    except RecursionError as error:
+        raise RequestError({where: "is nested too deeply"}) from error
 
 
 def check_size(what: str, count: int, most: int) -> None:
@@ -173,7 +175,7 @@ def tell(answer: msgspec.Struct, callback: str = "") -> Reply:
     return Reply(200, [STATIC, *described], content)
 
 
-def read_limit(where: str, settings: dict[str, Any]) -> int:
+def read_limit(where: str, settings: Mapping[str, object]) -> int:
     """Return the setting of a property that is to be told: values at most, 0 for all.
 
     Raises:

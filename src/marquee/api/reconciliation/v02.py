@@ -17,7 +17,7 @@ from marquee.api.access import ADMITS_ITSELF, Access
 from marquee.api.answers import Answers
 from marquee.api.operation import MAX_PARAMETERS, operation_for, operation_taking, query_pairs, read_bytes
 from marquee.api.reconciliation import asking, terms
-from marquee.api.reconciliation.manifest import Manifest, build_manifest
+from marquee.api.reconciliation.manifest import MAX_QUERIES, Manifest, build_manifest
 from marquee.api.reconciliation.v02_messages import (
     ExtensionAnswer,
     ExtensionQuery,
@@ -174,8 +174,12 @@ async def _answer(request: AnyRequest, answers: Answers, asked: ServiceRequest, 
     if (asked.queries is None) == (asked.extend is None):
         raise RequestError({"queries": "is asked for, or `extend`: one of the two"})
     if asked.queries is not None:
-        queries = asking.decode(dict[str, ReconciliationQuery], asked.queries, "queries")
-        rows = [_read(f"queries.{name}", query) for name, query in queries.items()]
+        queries = asking.decode(dict[str, msgspec.Raw], asked.queries, "queries")
+        asking.check_size("queries", len(queries), MAX_QUERIES)
+        rows: list[EntityQuery] = []
+        for name, text in queries.items():  # one by one, so that an error can name the query
+            where = f"queries.{name}"
+            rows.append(_read(where, asking.decode(ReconciliationQuery, text, where)))
 
         def encode(candidates: list[list[Candidate]]) -> bytes:
             results = (ReconciliationResult(terms.show(each)) for each in candidates)

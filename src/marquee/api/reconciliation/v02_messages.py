@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -107,7 +107,7 @@ class ExtendProperty(msgspec.Struct, frozen=True):
     """A property that is to be told."""
 
     id: str
-    settings: dict[str, Any] | None = None
+    settings: dict[str, str | int | float | bool | None] | None = None
 
 
 class ExtensionQuery(msgspec.Struct, frozen=True):

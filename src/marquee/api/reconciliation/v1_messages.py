@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -78,7 +78,7 @@ class DraftExtendProperty(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     id: str
     """Which."""
-    settings: dict[str, Any] | None = None
+    settings: dict[str, str | int | float | bool | None] | None = None
     """`limit`: values at most, 0 for all."""
 
 
