@@ -504,6 +504,25 @@ def test_answers_are_kept_and_named_like_all_others(client: httpx.Client, url: s
         assert f'marquee_answers_total{{endpoint="{endpoint}"' in counted
 
 
+def test_behind_a_proxy_and_closed_to_who_has_no_token(own: Settings, endpoint: Endpoint) -> None:
+    environ = {
+        "MARQUEE_PUBLIC": "false",
+        "MARQUEE_ADMIN_TOKEN": "secret",
+        "MARQUEE_TRUSTED_PROXIES": "127.0.0.1",
+    }
+    proxied = {"Host": "people.example", "X-Forwarded-Proto": "https"}
+    allowed = {"Authorization": "Bearer secret"}
+    path = '/reconcile?queries={"q0":{"query":"Jake Gyllenhaal"}}'
+    with run_service(own, endpoint, environ) as url, httpx.Client(base_url=url, headers=proxied) as client:
+        manifest = client.get("/reconcile").json()
+        assert manifest["authentication"]["name"] == "Authorization"
+        assert manifest["view"]["url"] == "https://people.example/?person={{id}}"
+        for headers, status in (({}, 401), (allowed, 200), ({}, 401), (allowed, 200)):  # the last from memory
+            response = client.get(path, headers=headers)
+            assert response.status_code == status
+        assert response.headers["cache-control"] == "private, max-age=60"
+
+
 def test_a_preview_is_a_page_that_others_may_frame_and_runs_nothing(client: httpx.Client) -> None:
     response = client.get("/reconcile/preview", params={"id": BOLD})
     assert "&lt;b&gt;Bo&lt;/b&gt; &amp; Sons" in response.text and "<b>" not in response.text
