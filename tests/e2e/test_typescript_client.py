@@ -16,20 +16,26 @@ CLIENT = ROOT / "clients" / "typescript"
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory, service_url: str) -> Path:
-    """The package, built in a folder of its own, with its tests and the program of its README."""
+def url(request: pytest.FixtureRequest) -> str:
+    """The address of a service, which is started only where there is npm."""
     if not shutil.which("npm"):
         lack = "no npm: install Debian's `npm`, which brings what the TypeScript client is built with"
         if os.environ.get("CI") == "true":
             pytest.fail(lack)
         pytest.skip(lack)
+    started: str = request.getfixturevalue("service_url")
+    return started.rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def package(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built in a folder of its own, with its tests and the program of its README."""
     folder = tmp_path_factory.mktemp("clients") / "typescript"
     shutil.copytree(CLIENT, folder, ignore=shutil.ignore_patterns("node_modules", "dist", ".test"))
     run(folder, "npm", "ci", "--silent", "--no-audit", "--no-fund")
     (program,) = read_blocks("ts")
-    (folder / "test" / "readme.ts").write_text(
-        program.replace("http://127.0.0.1:8000", service_url.rstrip("/"))
-    )
+    program = program.replace("http://127.0.0.1:8000", url)
+    (folder / "test" / "readme.ts").write_text(program)
     run(folder, "npm", "run", "compile", "--silent")
     return folder
 
@@ -59,11 +65,9 @@ def test_its_types_are_those_of_the_api(package: Path, tmp_path: Path) -> None:
     )
 
 
-def test_it_does_what_it_says(package: Path, service_url: str) -> None:
-    openapi = str(ROOT / "openapi.json")
-    said = run(
-        package, "npm", "run", "test:run", "--silent", MARQUEE_URL=service_url, MARQUEE_OPENAPI=openapi
-    )
+def test_it_does_what_it_says(package: Path, url: str) -> None:
+    environ = {"MARQUEE_URL": url, "MARQUEE_OPENAPI": str(ROOT / "openapi.json")}
+    said = run(package, "npm", "run", "test:run", "--silent", **environ)
     passed = re.search(r"^# pass (\d+)$", said, re.MULTILINE)
     assert passed and int(passed[1]) > 20, said
 
