@@ -27,9 +27,9 @@ from marquee.api.headers import Headers
 from marquee.api.live import Live
 from marquee.api.measures import Measures
 from marquee.api.rates import Rates
-from marquee.api.recall import Recall
 from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
 from marquee.api.shared import Shared
+from marquee.api.shortcut import Shortcut
 from marquee.api.vitals import Vitals
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
@@ -80,7 +80,8 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     """Build the service for one engine; it connects when it starts and needs no engine to start.
 
     Its `state.closing` is to be set when it is about to end: what streams ends then. `state.measures` are its
-    metrics, for who observes it. Its `state.recall` is the application with a short way to what memory holds.
+    metrics, for who observes it. Its `state.shortcut` is the application with a short way to what is asked
+    most.
 
     Raises:
         SettingsError: the tokens, the rate limit, Redis or the origins cannot be used.
@@ -195,5 +196,5 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             use_handler_docstrings=True,
         ),
     )
-    app.state.recall = Recall(app, answers, access, headers)
+    app.state.shortcut = Shortcut(app, answers, access, headers, actors.READINGS)
     return app

@@ -70,7 +70,7 @@ async def status(
     request: Request[Any, Any, Any], cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]
 ) -> Response[Any]:
     """Describe the live generation and the engine."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     found = await read_status(cluster, settings.index_prefix)
     # Anybody may read this: why a job ended names paths and people, and is told to administrators.
     shown = msgspec.structs.replace(
