@@ -110,6 +110,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     figures = telemetry.Figures(cluster, settings.index_prefix, measures.registry)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
+    looks = health.Looks(cluster, lookup, settings.index_prefix)
     closing = asyncio.Event()
 
     @asynccontextmanager
@@ -171,6 +172,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "jobs": Provide(lambda: requested, sync_to_thread=False),
             "records": Provide(lambda: records, sync_to_thread=False),
+            "looks": Provide(lambda: looks, sync_to_thread=False),
             "lookup": Provide(lambda: lookup, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
         },
