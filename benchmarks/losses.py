@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import contextlib
 import gzip
-import shutil
 import statistics
 import subprocess
 import sys
@@ -30,7 +29,6 @@ import aiohttp
 import msgspec
 from rich.table import Table
 
-from benchmarks.nodes import Nodes, run_nodes
 from benchmarks.processes import environ_for, kill_tree, run_service, start_worker
 from benchmarks.runner import OUT, print_header, quantile
 from benchmarks.swaps import FIRST_YEAR, Operator, Sample, Traffic, find_mixed, pack_year
@@ -38,6 +36,7 @@ from marquee.catalog.synth import synthesise
 from marquee.engine import generations
 from marquee.engine.cluster import Cluster
 from marquee.settings import Settings, read_settings
+from tests.engine_nodes import Nodes, run_nodes
 from tests.redis_server import run_redis
 
 PREFIX = "benchmark-losses"
@@ -213,14 +212,8 @@ def main() -> None:
     if arguments.quick:
         arguments.people, arguments.quiet, arguments.into_rebuild = 5_000, 5.0, 1.5
     settings: Settings = read_settings()[0]
-    # Where an unprivileged user gets to as well, as whom the nodes run.
-    work = Path(tempfile.mkdtemp(prefix="marquee-", dir="/var/tmp"))
-    work.chmod(0o755)
-    try:
-        with run_nodes(settings, work / "nodes") as nodes:
-            held = asyncio.run(run(nodes, arguments, work))
-    finally:
-        shutil.rmtree(work)
+    with tempfile.TemporaryDirectory() as work, run_nodes(settings) as nodes:
+        held = asyncio.run(run(nodes, arguments, Path(work)))
     sys.exit(0 if held else 1)
 
 

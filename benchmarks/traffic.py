@@ -168,30 +168,73 @@ def show(title: str, samples: Sequence[Sample]) -> None:
     OUT.print(table)
 
 
+class Usage(NamedTuple):
+    """What service and engine have used until now."""
+
+    at: float
+    service_cpu_s: float
+    engine_cpu_s: float
+    resident_mib: float
+    """Of the service."""
+    heap_mib: float
+    """Of the engine, garbage included."""
+
+
+async def read_usage(process: psutil.Process, cluster: Cluster) -> Usage:
+    stats = await cluster.request("GET", "/_nodes/stats/process,jvm")
+    nodes = stats["nodes"].values()
+    cpu = process.cpu_times()
+    return Usage(
+        time.perf_counter(),
+        cpu.user + cpu.system,
+        sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1000,
+        process.memory_info().rss / 2**20,
+        sum(node["jvm"]["mem"]["heap_used_in_bytes"] for node in nodes) / 2**20,
+    )
+
+
+def show_usage(usages: Sequence[Usage], requests: int) -> None:
+    """Print what a hundred requests a second take."""
+    first, last = usages[0], usages[-1]
+    for name, spent_s in (
+        ("service", last.service_cpu_s - first.service_cpu_s),
+        ("engine", last.engine_cpu_s - first.engine_cpu_s),
+    ):
+        OUT.print(f"  {name}: {spent_s / requests * 100:.2f} cores for 100 requests/s", highlight=False)
+    heaps = sorted(each.heap_mib for each in usages)
+    OUT.print(f"  engine: heap {heaps[0]:.0f} to {heaps[-1]:.0f} MiB, garbage included", highlight=False)
+
+
 async def soak(
-    wire: Wire, mix: Mix, rate: float, minutes: float, process: psutil.Process
-) -> tuple[list[Sample], list[float]]:
-    """Return the samples, and the resident memory in MiB at the end of each tenth."""
+    wire: Wire, mix: Mix, rate: float, minutes: float, process: psutil.Process, cluster: Cluster
+) -> tuple[list[Sample], list[Usage]]:
+    """Return the samples, and what was used until the beginning and the end of each tenth."""
     samples: list[Sample] = []
-    resident = []
+    usages = [await read_usage(process, cluster)]
     for _ in range(10):
         samples += await flow(wire, mix, rate, minutes * 6)
-        resident.append(process.memory_info().rss / 2**20)
-    return samples, resident
+        usages.append(await read_usage(process, cluster))
+    return samples, usages
 
 
 async def measure(
-    wire: Wire, people: Sequence[Person], arguments: argparse.Namespace, process: psutil.Process
+    wire: Wire,
+    people: Sequence[Person],
+    arguments: argparse.Namespace,
+    process: psutil.Process,
+    cluster: Cluster,
 ) -> bool:
     mix = Mix(people, 1)
     await flow(wire, mix, 50, TRY_S)  # warms up
     capacity = await find_capacity(wire, mix, arguments.hold)
     OUT.print(f"capacity {capacity:.0f} requests/s, held for {arguments.hold:.0f} s", highlight=False)
-    samples, resident = await soak(wire, mix, SHARE * capacity, arguments.minutes, process)
+    samples, usages = await soak(wire, mix, SHARE * capacity, arguments.minutes, process, cluster)
+    resident = [each.resident_mib for each in usages[1:]]
     show(f"{arguments.minutes:g} minutes at {SHARE:.0%} of it ({SHARE * capacity:.0f}/s)", samples)
     growth = resident[-1] / resident[2] - 1
     told = ", ".join(f"{each:.0f}" for each in resident)
     OUT.print(f"  resident MiB at each tenth: {told}; {growth:+.1%} from the third on", highlight=False)
+    show_usage(usages, len(samples))
     p99 = quantile([each.took_ms for each in samples if each.status == 200], 0.99)
     failed = [each for each in samples if each.status != 200]
     over = await flow(wire, mix, 2 * capacity, 30)
@@ -237,7 +280,7 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> 
                 if url.rsplit(":", 1)[-1] in each.cmdline()
             )
             wire = Wire(url)
-            passed = await measure(wire, people, arguments, process)
+            passed = await measure(wire, people, arguments, process, cluster)
             wire.close()
         await remove_indexes(cluster, PREFIX)
     return passed

@@ -91,12 +91,12 @@ async def sample(cluster: Cluster, settings: Settings) -> str:
 
 def engine_environ(settings: Settings, endpoint: Endpoint) -> dict[str, str]:
     """The environment of a process that uses these settings and this engine, and nothing of the shell's."""
-    url = endpoint.urls[0]
+    urls = ",".join(endpoint.urls)
     if endpoint.username:
-        url = url.replace("://", f"://{endpoint.username}:{endpoint.password}@")
+        urls = urls.replace("://", f"://{endpoint.username}:{endpoint.password}@")
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MARQUEE_")}
     return environ | {
-        "MARQUEE_ELASTICSEARCH_URL": url,
+        "MARQUEE_ELASTICSEARCH_URL": urls,
         "MARQUEE_INDEX_PREFIX": settings.index_prefix,
         "MARQUEE_HOME": str(settings.home),
     }

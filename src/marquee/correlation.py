@@ -46,6 +46,8 @@ class Correlation(NamedTuple):
     """Whether this process records the trace."""
     is_private: bool = True
     """Whether the request may hold what people typed."""
+    is_named: bool = False
+    """Whether the client gave its trace or a name: it may look for what Elasticsearch did for it."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -57,6 +59,12 @@ class Correlation(NamedTuple):
 def current() -> Correlation | None:
     """Return the request that whoever calls works for, None outside of one."""
     return _correlation.get()
+
+
+def is_followed() -> bool:
+    """Whether somebody follows what Elasticsearch does for the request that whoever calls works for."""
+    own = _correlation.get()
+    return own is not None and (own.is_named or own.is_traced)
 
 
 def enter(correlation: Correlation) -> None:
@@ -85,6 +93,8 @@ def begin(parent: Parent | None, opaque_id: str, *, is_private: bool = True) -> 
     """Return the correlation of a request that arrives, as part of its parent's trace or of a new one."""
     drawn = secrets.token_hex(24)
     trace_id, span_id = drawn[:32], drawn[32:]
-    if parent is None:
-        return Correlation(trace_id, span_id, opaque_id=opaque_id, is_private=is_private)
-    return Correlation(parent.trace_id, span_id, parent.flags, opaque_id, is_private=is_private)
+    is_named = parent is not None or opaque_id != OPAQUE_ID
+    flags = "00"
+    if parent is not None:
+        trace_id, flags = parent.trace_id, parent.flags
+    return Correlation(trace_id, span_id, flags, opaque_id, is_private=is_private, is_named=is_named)

@@ -18,6 +18,7 @@ PREFIX = "MARQUEE_"
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+_ALLOCATION = r"^[A-Za-z0-9_.-]+=[^=|\s]+(\|[^=|\s]+)*$"
 
 
 def default_home() -> Path:
@@ -57,7 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shards: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """Primary shards per index."""
     replicas: Annotated[int, msgspec.Meta(ge=0, le=8)] = 0
-    """Replicas per index, from the swap on."""
+    """Replicas per index, made before the swap."""
+    allocation: tuple[Annotated[str, msgspec.Meta(pattern=_ALLOCATION)], ...] = ()
+    """Which nodes of a cluster may hold the indexes: `attribute=value|value`, comma-separated."""
     keep_generations: Annotated[int, msgspec.Meta(ge=1, le=100)] = 2
     """Complete generations that are kept, the live one included."""
     backup_repository: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,60}$")] = "marquee"
@@ -135,7 +138,7 @@ SECRETS = frozenset({"admin_token", "alert_urls", "elasticsearch_api_key", "elas
 """Settings that may hold a secret. Each is read from a file where its variable has `_FILE` appended
 (`MARQUEE_REDIS_URL_FILE=/run/secrets/redis_url`): an environment shows in process lists and crash reports."""
 
-_LISTS = {"alert_urls", "cors_origins", "elasticsearch_url", "title_types", "trusted_proxies"}
+_LISTS = {"alert_urls", "allocation", "cors_origins", "elasticsearch_url", "title_types", "trusted_proxies"}
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> tuple[Settings, list[str]]:

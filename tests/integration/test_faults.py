@@ -67,8 +67,8 @@ async def test_a_full_disk_fails_the_reindex_and_leaves_what_is_live(
     monkeypatch.setattr(loading, "FIRST_BACKOFF_S", 0.001)
     create = generations.create
 
-    async def create_on_a_full_disk(cluster: Cluster, prefix: str, generation: str, shards: int) -> None:
-        await create(cluster, prefix, generation, shards)
+    async def create_on_a_full_disk(cluster: Cluster, prefix: str, generation: str, *rest: Any) -> None:
+        await create(cluster, prefix, generation, *rest)
         # What Elasticsearch does to every index of a node at the flood stage of its disk.
         block = {"index": {"blocks": {"read_only_allow_delete": True}}}
         path = f"/{index_name(prefix, 'actors', generation)}/_settings"

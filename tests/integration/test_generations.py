@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -218,3 +220,34 @@ async def test_an_engine_that_stays_busy_or_away_fails_the_load(
             iter([(body(*"abcdefghijklmnopqrstuvwxyz" * 20), 520)]),
             lambda _: None,
         )
+
+
+async def test_small_searches_share_requests_and_each_gets_its_own_answer(
+    cluster: Cluster, prefix: str
+) -> None:
+    names = [f"Person {number}" for number in range(40)]
+    await build(cluster, prefix, FIRST, *names)
+    index = generations.index_name(prefix, "actors", FIRST)
+    sent: list[str] = []
+    send = cluster._send
+
+    async def count(method: str, target: str, *rest: Any) -> Any:
+        sent.append(target)
+        return await send(method, target, *rest)
+
+    cluster._send = count  # type: ignore[method-assign,assignment]
+
+    async def ask(number: int) -> Any:
+        body = {"query": {"ids": {"values": [f"nm{number:07}"]}}, "size": 1}
+        if number == 7:  # for which the engine refuses the whole request
+            body = {"query": {"nonsense": {}}}
+        return (await cluster.search_many([(index, body)], is_small=True))[0]["hits"]["hits"]
+
+    found = await asyncio.gather(*(ask(number) for number in range(40)), return_exceptions=True)
+    assert isinstance(found.pop(7), EngineRejectedError)
+    wanted = [name for number, name in enumerate(names) if number != 7]
+    assert [hits[0]["_source"]["name"] for hits in found] == wanted  # type: ignore[index]
+    assert len(sent) <= 3 + 2 + 40
+    sent.clear()
+    await asyncio.gather(*(ask(number) for number in range(8, 40)))
+    assert len(sent) <= 3 + 1

@@ -171,3 +171,38 @@ async def test_a_client_that_hangs_up_harms_nobody(client: httpx.AsyncClient, fa
             await client.get(SEARCH, params={"q": f"gone {number}"}, timeout=0.05)
     faults.delay_s = 0.0
     await expect_well(client)
+
+
+async def test_asking_how_it_is_is_no_load(client: httpx.AsyncClient, faults: EngineFaults) -> None:
+    faults.delay_s = 0.3
+    before = len(faults.headers)
+    answers = await asyncio.gather(*(client.get("/health/ready") for _ in range(100)))
+    assert {each.status_code for each in answers} == {200}
+    assert len(faults.headers) - before <= 5
+
+
+async def test_suggests_that_meet_go_together_and_each_gets_its_own(
+    client: httpx.AsyncClient, faults: EngineFaults
+) -> None:
+    """The service of this module has two places: these wait for theirs, and one request answers several."""
+    faults.delay_s = 0.05
+    typed = ["jake gyl", "brad pit", "arnold s", "scarlett", "keanu re", "tom hank", "julia ro", "nicole k"]
+    answers = await asyncio.gather(*(client.get("/v1/actors/suggest", params={"q": q}) for q in typed))
+    for q, answer in zip(typed, answers, strict=True):
+        first = answer.json()["suggestions"][0]["name"].lower()
+        assert (answer.json()["query"], first[:4]) == (q, q[:4])
+
+
+async def test_who_follows_a_request_has_it_for_himself(
+    client: httpx.AsyncClient, faults: EngineFaults
+) -> None:
+    faults.delay_s = 0.1
+    before = len(faults.headers)
+    names = [f"app-{number}" for number in range(6)]
+    sent = [{"X-Opaque-Id": name} for name in names]
+    await asyncio.gather(
+        *(client.get("/v1/actors/suggest", params={"q": "jake gyl", "limit": str(place + 1)}, headers=each)
+          for place, each in enumerate(sent))
+    )  # fmt: skip
+    told = [each.get("x-opaque-id") for each in faults.headers[before:]]
+    assert sorted(set(names) & set(told)) == names

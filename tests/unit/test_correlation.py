@@ -70,3 +70,13 @@ def test_every_request_is_another() -> None:
 )
 def test_an_opaque_id_is_a_name(sent: bytes, told: str) -> None:
     assert correlation.read([(b"x-opaque-id", sent)])[1] == told
+
+
+@pytest.mark.parametrize(
+    ("parent", "opaque_id", "expected"),
+    [(None, correlation.OPAQUE_ID, False), (None, "shop", True), (read(GOOD), correlation.OPAQUE_ID, True)],
+)
+def test_who_gives_a_trace_or_a_name_follows(
+    parent: correlation.Parent | None, opaque_id: str, expected: bool
+) -> None:
+    assert correlation.begin(parent, opaque_id).is_named is expected

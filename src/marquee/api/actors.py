@@ -9,12 +9,13 @@ from litestar import Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import Parameter
 
-from marquee.api.answers import Answers
+from marquee.api.answers import Answers, Reading, Work
 from marquee.api.operation import json_body, operation_for, operation_taking, query_pairs
 from marquee.api.question import Question, typed
 from marquee.api.reply import Reply
 from marquee.api.responses import BODY_PROBLEMS, NOT_FOUND, PROBLEMS, data_of
 from marquee.search.answer import ActorAnswer, CreditsAnswer, MatchAnswer, SearchAnswer, SuggestAnswer
+from marquee.search.lookup import Lookup
 from marquee.search.request import (
     CreditsRequest,
     IdRequest,
@@ -40,6 +41,22 @@ MAX_MATCH_BYTES = 1 << 20
 """A hundred names with ten titles of 200 letters each are a quarter of it."""
 
 
+def read_search(scope: Any, lookup: Lookup) -> tuple[Question, Work]:
+    """Understand a search; raises RequestError."""
+    asked = parse(SearchRequest, query_pairs(scope))
+    return typed("search", SearchAnswer, asked), lambda: lookup.search(asked)
+
+
+def read_suggest(scope: Any, lookup: Lookup) -> tuple[Question, Work]:
+    """Understand what is to be completed; raises RequestError."""
+    asked = parse(SuggestRequest, query_pairs(scope))
+    return typed("suggest", SuggestAnswer, asked), lambda: lookup.suggest(asked)
+
+
+READINGS: dict[bytes, Reading] = {b"/v1/actors/search": read_search, b"/v1/actors/suggest": read_suggest}
+"""What is asked so often that it goes around the framework, by paths."""
+
+
 @get(
     "/v1/actors/search",
     operation_class=operation_for(SearchRequest),
@@ -50,10 +67,7 @@ MAX_MATCH_BYTES = 1 << 20
 )
 async def search_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return ranked hits for a name in any spelling."""
-    asked = parse(SearchRequest, query_pairs(request))
-    return await answers.send(
-        request, typed("search", SearchAnswer, asked), lambda: answers.lookup.search(asked)
-    )
+    return await answers.send(request, *read_search(request.scope, answers.lookup))
 
 
 @post(
@@ -68,7 +82,7 @@ async def search_actors(request: AnyRequest, answers: NamedDependency[Answers]) 
 )
 async def match_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return who each name stands for, told apart by the hints `born` and `title`; null for nobody likely."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     body = await json_body(request)
     asked = parse_match(body)
     question = Question(
@@ -87,10 +101,7 @@ async def match_actors(request: AnyRequest, answers: NamedDependency[Answers]) -
 )
 async def suggest_actors(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return the people whose names may become what is being typed."""
-    asked = parse(SuggestRequest, query_pairs(request))
-    return await answers.send(
-        request, typed("suggest", SuggestAnswer, asked), lambda: answers.lookup.suggest(asked)
-    )
+    return await answers.send(request, *read_suggest(request.scope, answers.lookup))
 
 
 @get(
@@ -106,7 +117,7 @@ async def get_actor(
     nconst: Nconst,
 ) -> Reply:
     """Return a person by id."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     wanted = check_id("nconst", nconst)
     question = Question("actor", ActorAnswer, wanted.encode())
     return await answers.send(request, question, lambda: answers.lookup.find_actor(wanted))
@@ -126,7 +137,7 @@ async def get_credits(
     nconst: Nconst,
 ) -> Reply:
     """Return a page of somebody's credits; at most 200 are kept, the newest."""
-    asked = parse(CreditsRequest, query_pairs(request))
+    asked = parse(CreditsRequest, query_pairs(request.scope))
     wanted = check_id("nconst", nconst)
     question = Question("credits", CreditsAnswer, msgspec.msgpack.encode((wanted, asked)))
     return await answers.send(request, question, lambda: answers.lookup.find_credits(wanted, asked))

@@ -67,7 +67,7 @@ class ConditionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def list_audit(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return who changed what is live, or deleted something, when and why; newest first."""
-    asked = read_pairs(ListRequest, query_pairs(request))
+    asked = read_pairs(ListRequest, query_pairs(request.scope))
     return Response(AuditAnswer(entries=await audit.list_entries(records, asked.limit)))
 
 
@@ -79,7 +79,7 @@ async def list_audit(request: AdminRequest, records: NamedDependency[Records]) -
 )
 async def list_workers(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return which workers there are, what they do, and when their schedule looks at the source next."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     every = await presence.list_workers(records)
     workers = [Worker(**msgspec.structs.asdict(each), alive=each.is_alive) for each in every]
     return Response(WorkersAnswer(workers=workers))
@@ -95,7 +95,7 @@ async def list_conditions(
     request: AdminRequest, cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]
 ) -> Response[Any]:
     """Return what alerts would tell now, in the same words, with what to do; also without the engine."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     found = assess(await read_status(cluster, settings.index_prefix))
     return Response(ConditionsAnswer(conditions=sorted(found, key=lambda each: not each.is_bad)))
 

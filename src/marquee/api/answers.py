@@ -37,6 +37,12 @@ STALE_WARNING = b'110 marquee "the search engine is away: answered from the cach
 MAX_URLS, MAX_QUERY_BYTES = 20_000, 300
 
 
+Work = Callable[[], Awaitable[Answer]]
+"""What finds an answer where no cache holds it."""
+Reading = Callable[[Any, Lookup], tuple[Question, Work]]
+"""Understands what the scope of a request asks; raises RequestError."""
+
+
 class _Done(NamedTuple):
     """An answer, whoever asked for it."""
 
@@ -86,15 +92,30 @@ class Answers:
         self,
         request: Request[Any, Any, Any],
         question: Question,
-        work: Callable[[], Awaitable[Answer]],
+        work: Work,
         body: bytes = b"",
     ) -> Reply:
         """Answer a question; raises what the work raises, and OverloadedError.
 
         `body` is what was posted, a part of the question then.
         """
-        started = time.perf_counter()
         scope: Any = request.scope
+        if (failure := scope.get("marquee.failure")) is not None:  # of the short way, told by the long one
+            raise failure
+        return await self._send(scope, question, work, body)
+
+    async def try_to_send(self, scope: Any, reading: Reading) -> Reply | None:
+        """Answer what a request asks; what fails is kept for `send` to raise, and None returned."""
+        try:
+            question, work = reading(scope, self.lookup)
+            scope["path_template"] = scope["path"]
+            return await self._send(scope, question, work)
+        except Exception as error:
+            scope["marquee.failure"] = error
+            return None
+
+    async def _send(self, scope: Any, question: Question, work: Work, body: bytes = b"") -> Reply:
+        started = time.perf_counter()
         if scope["method"] == "GET" and len(scope["query_string"]) <= MAX_QUERY_BYTES:
             self._asked[scope["raw_path"], scope["query_string"]] = question, scope["path_template"]
         scope["marquee.asked"] = seen = Asked(question.endpoint, body)
@@ -172,7 +193,7 @@ class Answers:
     async def _find(
         self,
         question: Question,
-        work: Callable[[], Awaitable[Answer]],
+        work: Work,
     ) -> _Done:
         """Return the answer by a flight that all share who ask the same at once."""
         key = Key(self._live.generation or "", self._live.epoch, question.endpoint, question.digest)
@@ -197,7 +218,7 @@ class Answers:
     async def _fly(
         self,
         question: Question,
-        work: Callable[[], Awaitable[Answer]],
+        work: Work,
         key: Key,
     ) -> _Done:
         began = time.perf_counter()

@@ -27,10 +27,10 @@ from marquee.api.headers import Headers
 from marquee.api.live import Live
 from marquee.api.measures import Measures
 from marquee.api.rates import Rates
-from marquee.api.recall import Recall
 from marquee.api.reconciliation import v02, v1
 from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
 from marquee.api.shared import Shared
+from marquee.api.shortcut import Shortcut
 from marquee.api.vitals import Vitals
 from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
@@ -81,7 +81,8 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     """Build the service for one engine; it connects when it starts and needs no engine to start.
 
     Its `state.closing` is to be set when it is about to end: what streams ends then. `state.measures` are its
-    metrics, for who observes it. Its `state.recall` is the application with a short way to what memory holds.
+    metrics, for who observes it. Its `state.shortcut` is the application with a short way to what is asked
+    most.
 
     Raises:
         SettingsError: the tokens, the rate limit, Redis or the origins cannot be used.
@@ -110,6 +111,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     figures = telemetry.Figures(cluster, settings.index_prefix, measures.registry)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
+    looks = health.Looks(cluster, lookup, settings.index_prefix)
     closing = asyncio.Event()
 
     @asynccontextmanager
@@ -187,6 +189,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             "closing": Provide(lambda: closing, sync_to_thread=False),
             "jobs": Provide(lambda: requested, sync_to_thread=False),
             "records": Provide(lambda: records, sync_to_thread=False),
+            "looks": Provide(lambda: looks, sync_to_thread=False),
             "lookup": Provide(lambda: lookup, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
         },
@@ -212,5 +215,5 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             use_handler_docstrings=True,
         ),
     )
-    app.state.recall = Recall(app, answers, access, headers)
+    app.state.shortcut = Shortcut(app, answers, access, headers, actors.READINGS)
     return app

@@ -78,7 +78,7 @@ async def get_cache(
     request: AdminRequest, cache: NamedDependency[Cache], live: NamedDependency[Live]
 ) -> Response[Any]:
     """Return what the cache holds and how often it helped, in the process that answers."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     traffic = [
         LayerTraffic(
             endpoint=endpoint,
@@ -122,7 +122,7 @@ async def clear_cache(
     records: NamedDependency[Records],
 ) -> Response[Any]:
     """Have every process forget its answers; also Redis."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     entries = cache.forget()  # also where the engine is away, and the others cannot be told
     async with audit.record(records, "cache clear", request.auth.name):
         await renew_epoch(records)

@@ -118,7 +118,7 @@ class PinOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 )
 async def list_generations(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return all generations, newest first."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     every = await generations.list_generations(records.cluster, records.prefix)
     held = await pin.read_pin(records)
     return Response(GenerationsAnswer(generations=[_summarise(each, held) for each in every]))
@@ -134,7 +134,7 @@ async def get_generation(
     request: AdminRequest, records: NamedDependency[Records], generation: GenerationId
 ) -> Response[Any]:
     """Return a generation, what its build found in the source, and what the gate said."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     wanted = check_slug("generation", generation)
     found = generations.pick(await generations.list_generations(records.cluster, records.prefix), wanted)
     meta = found.meta
@@ -169,7 +169,7 @@ async def activate_generation(
     request: AdminRequest, records: NamedDependency[Records], generation: GenerationId
 ) -> Response[Any]:
     """Make a generation live, in seconds and whatever workers do; the body may be left out."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     has_body = bool(await read_bytes(request))
     order = read_body(ActivateOrder, await json_body(request)) if has_body else ActivateOrder()
     wanted = check_slug("generation", generation)
@@ -185,7 +185,7 @@ async def activate_generation(
 )
 async def get_pin(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Return the pin; 404 where nothing is pinned."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     held = await pin.read_pin(records)
     if held is None:
         raise NotFoundError("no generation is pinned")
@@ -205,7 +205,7 @@ async def get_pin(request: AdminRequest, records: NamedDependency[Records]) -> R
 )
 async def put_pin(request: AdminRequest, records: NamedDependency[Records]) -> Response[Any]:
     """Hold a generation: until the pin is taken off, no reindex makes another one live, and it is kept."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     order = read_body(PinOrder, await json_body(request))
     wanted = check_slug("generation", order.generation)
     return Response(await pin.pin(records, wanted, request.auth.name, order.reason))
@@ -219,7 +219,7 @@ async def put_pin(request: AdminRequest, records: NamedDependency[Records]) -> R
 )
 async def delete_pin(request: AdminRequest, records: NamedDependency[Records]) -> None:
     """Let reindexes make their generations live again; 404 where nothing is pinned."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     await pin.unpin(records, request.auth.name)
 
 

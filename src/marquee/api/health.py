@@ -8,15 +8,23 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 
+from marquee.api.flight import Flight
 from marquee.api.operation import query_pairs
 from marquee.api.responses import ANY_PROBLEMS, BAD_REQUEST, READER_PROBLEMS, UNAVAILABLE, data_of
 from marquee.engine.cluster import Cluster
 from marquee.reindex.status import JobSummary, Status, read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import IdRequest, parse
-from marquee.settings import Settings
 
 NO_STORE = {"Cache-Control": "no-store"}
+
+
+class Looks:
+    """Looks at the engine for who asks how it is: one of each at a time, so that asking is no load."""
+
+    def __init__(self, cluster: Cluster, lookup: Lookup, prefix: str) -> None:
+        self.status = Flight(lambda: read_status(cluster, prefix))
+        self.probe = Flight(lookup.probe)
 
 
 class Liveness(msgspec.Struct, frozen=True):
@@ -54,9 +62,9 @@ async def live() -> Response[Liveness]:
     tags=["health"],
     responses=data_of(Readiness) | UNAVAILABLE | ANY_PROBLEMS,
 )
-async def ready(lookup: NamedDependency[Lookup]) -> Response[Readiness]:
+async def ready(looks: NamedDependency[Looks]) -> Response[Readiness]:
     """Answer 200 once both aliases of a live generation answer a search."""
-    return Response(Readiness(generation=await lookup.probe()), headers=NO_STORE)
+    return Response(Readiness(generation=await looks.probe.join()), headers=NO_STORE)
 
 
 @get(
@@ -66,12 +74,10 @@ async def ready(lookup: NamedDependency[Lookup]) -> Response[Readiness]:
     tags=["health"],
     responses=data_of(Status) | BAD_REQUEST | READER_PROBLEMS | ANY_PROBLEMS,
 )
-async def status(
-    request: Request[Any, Any, Any], cluster: NamedDependency[Cluster], settings: NamedDependency[Settings]
-) -> Response[Any]:
+async def status(request: Request[Any, Any, Any], looks: NamedDependency[Looks]) -> Response[Any]:
     """Describe the live generation and the engine."""
-    parse(IdRequest, query_pairs(request))
-    found = await read_status(cluster, settings.index_prefix)
+    parse(IdRequest, query_pairs(request.scope))
+    found = await looks.status.join()
     # Anybody may read this: why a job ended names paths and people, and is told to administrators.
     shown = msgspec.structs.replace(
         found, last_job=_hide_reason(found.last_job), last_result=_hide_reason(found.last_result)

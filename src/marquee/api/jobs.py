@@ -114,7 +114,7 @@ async def request_job(
     ] = None,
 ) -> Response[Any]:
     """Ask for a job, which a worker begins; one at a time is under way. `Location` is where to watch it."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     key = _check_key(idempotency_key)
     order = read_body(JobOrder, await json_body(request))
     try:
@@ -133,7 +133,7 @@ async def request_job(
 )
 async def list_jobs(request: AdminRequest, jobs: NamedDependency[Jobs]) -> Response[Any]:
     """Return the newest jobs, newest first."""
-    asked = read_pairs(ListRequest, query_pairs(request))
+    asked = read_pairs(ListRequest, query_pairs(request.scope))
     return Response(JobsAnswer(jobs=await jobs.list_newest(asked.limit)))
 
 
@@ -145,7 +145,7 @@ async def list_jobs(request: AdminRequest, jobs: NamedDependency[Jobs]) -> Respo
 )
 async def get_job(request: AdminRequest, jobs: NamedDependency[Jobs], job_id: JobId) -> Response[Any]:
     """Return a job as it is now."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     return Response(await jobs.get(check_slug("job", job_id)))
 
 
@@ -163,7 +163,7 @@ async def get_job(request: AdminRequest, jobs: NamedDependency[Jobs], job_id: Jo
 )
 async def cancel_job(request: AdminRequest, jobs: NamedDependency[Jobs], job_id: JobId) -> Response[Any]:
     """Cancel a job: at once where it was only requested; one that runs is ended by its worker in seconds."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     return Response(await jobs.cancel(check_slug("job", job_id), request.auth.name), status_code=202)
 
 
@@ -177,7 +177,7 @@ async def follow_job(
     request: AdminRequest, jobs: NamedDependency[Jobs], closing: NamedDependency[asyncio.Event], job_id: JobId
 ) -> Stream | Response[Any]:
     """Send the job at once and whenever it changes, until it has ended; server-sent events, one by one."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     job = await jobs.get(check_slug("job", job_id))
     if HEAD_EXTENSION in (request.scope.get("extensions") or {}):
         return Response(b"", media_type=EVENT_STREAM)

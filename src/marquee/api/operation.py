@@ -34,13 +34,13 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 50
 
 
-def query_pairs(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
-    """Return the pairs of the query string, empty values included.
+def query_pairs(scope: Any) -> list[tuple[str, str]]:
+    """Return the pairs of a scope's query string, empty values included.
 
     Raises:
         RequestError: the query string holds too many pairs, or bytes that are no UTF-8.
     """
-    text = request.scope["query_string"].decode("latin-1")
+    text = scope["query_string"].decode("latin-1")
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
     except UnicodeDecodeError as error:

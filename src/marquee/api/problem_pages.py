@@ -64,7 +64,7 @@ async def get_problem(
     """Return what has happened where a problem is of this type, and what to do: as a page where `Accept` asks
     for HTML, else as JSON.
     """
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     kind = kinds().get(name)
     if kind is None:
         raise NotFoundError("there is no problem of this name")

@@ -35,7 +35,7 @@ Tconst = Annotated[
 )
 async def search_titles(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return ranked titles for a title in any spelling; primary and original titles count."""
-    asked = parse(TitleSearchRequest, query_pairs(request))
+    asked = parse(TitleSearchRequest, query_pairs(request.scope))
     question = typed("search-titles", TitleSearchAnswer, asked)
     return await answers.send(request, question, lambda: answers.lookup.search_titles(asked))
 
@@ -53,7 +53,7 @@ async def get_title(
     tconst: Tconst,
 ) -> Reply:
     """Return a title by id."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     wanted = check_id("tconst", tconst)
     question = Question("title", TitleAnswer, wanted.encode())
     return await answers.send(request, question, lambda: answers.lookup.find_title(wanted))
@@ -72,7 +72,7 @@ async def get_cast(
     tconst: Tconst,
 ) -> Reply:
     """Return a title's cast; at most 50 are kept."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     wanted = check_id("tconst", tconst)
     question = Question("cast", CastAnswer, wanted.encode())
     return await answers.send(request, question, lambda: answers.lookup.find_cast(wanted))

@@ -9,22 +9,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 from elastic_transport import JsonSerializer, TlsError
 from elasticsearch import AsyncElasticsearch, TransportError
 from elasticsearch.exceptions import ConnectionTimeout, SerializationError
 
-from marquee import tracing
+from marquee import correlation, tracing
 from marquee.breaker import Breaker, BreakerOpenError
 from marquee.engine import budget, tls
+from marquee.engine.address import Endpoint as Endpoint
+from marquee.engine.batching import Batches
 from marquee.engine.refusals import check_complete, classify
-from marquee.errors import EngineError, EngineSetupError, EngineUnavailableError, SettingsError
-from marquee.settings import Settings
+from marquee.errors import (
+    EngineError,
+    EngineRejectedError,
+    EngineSetupError,
+    EngineUnavailableError,
+    SettingsError,
+)
 
 Json = dict[str, Any]
 
@@ -43,50 +50,6 @@ BULK_TIMEOUT_S = 120.0
 GRACE_S = 0.02
 # Everybody waits for the call that tries whether the engine is back: it must not be one that may take 30 s.
 TRIAL_TIMEOUT_S = 1.0
-
-
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the engine is and how to sign in. Never logged: it carries secrets."""
-
-    urls: tuple[str, ...]
-    username: str = ""
-    password: str = ""
-    api_key: str = ""
-    ca_cert: str = ""
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Read the endpoint out of the settings; user and password may stand in the first address.
-
-        Raises:
-            SettingsError: an address is not of the form http(s)://host[:port].
-        """
-        urls, username, password = [], "", ""
-        for url in settings.elasticsearch_url:
-            try:
-                parts = urlsplit(url)
-                port = parts.port
-                (parts.hostname or "").encode("idna")
-            except ValueError:
-                # What the parser says quotes a password that holds a "/" or a "#".
-                raise SettingsError(
-                    "MARQUEE_ELASTICSEARCH_URL holds an unusable host or port; "
-                    "in a password, write /, #, @ and % as %2F, %23, %40 and %25"
-                ) from None
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise SettingsError("MARQUEE_ELASTICSEARCH_URL takes http(s)://[user:password@]host[:port]")
-            if parts.username and not username:
-                username, password = unquote(parts.username), unquote(parts.password or "")
-            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-            port = port or (443 if parts.scheme == "https" else 9200)
-            urls.append(urlunsplit((parts.scheme, f"{host}:{port}", parts.path, "", "")))
-        return cls(
-            urls=tuple(urls),
-            username=username,
-            password=password,
-            api_key=settings.elasticsearch_api_key,
-            ca_cert=str(settings.elasticsearch_ca_cert or ""),
-        )
 
 
 class _MsgspecSerializer(JsonSerializer):
@@ -128,6 +91,7 @@ class Cluster:
             )
         except ValueError as error:
             raise SettingsError(f"MARQUEE_ELASTICSEARCH_URL cannot be used: {error}") from error
+        self._batches = Batches(self._send_searches, (EngineRejectedError,))
         self.under_way = 0
         """Requests that have no answer yet."""
 
@@ -168,14 +132,20 @@ class Cluster:
         if own := budget.current():
             timeout_s, headers = own.clip(timeout_s), headers | own.headers
         target = f"{path}?{urlencode(params, safe=',*', quote_via=quote)}" if params else path
+        with tracing.record_call(path), self._guard() as is_trial:
+            if is_trial:
+                timeout_s = min(timeout_s, TRIAL_TIMEOUT_S)
+            return await self._send(method, target, headers, body, timeout_s)
+
+    @contextlib.contextmanager
+    def _guard(self) -> Iterator[bool]:
+        """Make a call, unless the engine was away a moment ago; yields whether it tries if it is back."""
         if self._breaker is None:
-            with tracing.record_call(path):
-                return await self._send(method, target, headers, body, timeout_s)
+            yield False
+            return
         try:
-            with tracing.record_call(path), self._breaker.guard() as is_trial:
-                if is_trial:
-                    timeout_s = min(timeout_s, TRIAL_TIMEOUT_S)
-                return await self._send(method, target, headers, body, timeout_s)
+            with self._breaker.guard() as is_trial:
+                yield is_trial
         except BreakerOpenError:
             raise EngineUnavailableError("Elasticsearch was away a moment ago and is left alone") from None
 
@@ -213,11 +183,17 @@ class Cluster:
         return answer
 
     async def search_many(
-        self, searches: Sequence[tuple[str, Json]], timeout_s: float = SEARCH_TIMEOUT_S, in_turn: bool = False
+        self,
+        searches: Sequence[tuple[str, Json]],
+        timeout_s: float = SEARCH_TIMEOUT_S,
+        *,
+        in_turn: bool = False,
+        is_small: bool = False,
     ) -> list[Json]:
         """Run several searches, each an (index or alias, body) pair, in one request; return their answers.
 
-        `in_turn` has the engine do one after another, so that others' searches find it free.
+        `in_turn` has the engine do one after another, so that others' searches find it free. `is_small` lets
+        them share a request with others' small ones.
 
         Raises:
             EngineUnavailableError: as `request`, and where any of the answers timed out or misses a shard.
@@ -229,15 +205,34 @@ class Cluster:
         lines = [line for index, body in searches for line in ({"index": index}, limit | body)]
         # Encoded here: of lines, the client makes JSON with the standard library.
         encoded = msgspec.json.Encoder().encode_lines(lines)
-        params = {"max_concurrent_searches": 1} if in_turn else None
-        answer = await self.request(
-            "POST", "/_msearch", params=params, body=encoded, timeout_s=timeout_s, ndjson=True
-        )
-        responses: list[Json] = answer["responses"]
+        if is_small and not correlation.is_followed():
+            responses = await self._ask_together(encoded, len(searches), left_s)
+        else:
+            params = {"max_concurrent_searches": 1} if in_turn else None
+            answer = await self.request(
+                "POST", "/_msearch", params=params, body=encoded, timeout_s=timeout_s, ndjson=True
+            )
+            responses = answer["responses"]
         for response in responses:
             if "error" in response:
                 raise classify(int(response.get("status", 500)), response["error"])
             check_complete(response)
+        return responses
+
+    async def _ask_together(self, lines: bytes, count: int, timeout_s: float) -> list[Json]:
+        own = budget.current()
+        with self._guard() as is_trial, own.spend() if own else contextlib.nullcontext():
+            if is_trial:  # for which all others wait
+                return await self._send_searches(lines, min(timeout_s, TRIAL_TIMEOUT_S))
+            try:
+                return await self._batches.ask(lines, count, timeout_s)
+            except TimeoutError as error:
+                raise EngineUnavailableError("Elasticsearch did not answer in time") from error
+
+    async def _send_searches(self, lines: bytes, timeout_s: float) -> list[Json]:
+        headers = {**self._headers, "content-type": _LINES, "x-opaque-id": correlation.OPAQUE_ID}
+        answer = await self._send("POST", "/_msearch", headers, lines, timeout_s)
+        responses: list[Json] = answer["responses"]
         return responses
 
     async def get(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
@@ -153,19 +153,18 @@ def new_id(existing: list[Generation], now: datetime | None = None) -> str:
     return f"v{MAPPING_VERSION}-{begins:%Y%m%dt%H%M%S}"
 
 
-async def create(cluster: Cluster, prefix: str, generation: str, shards: int) -> None:
-    """Create the empty indexes of a generation, set up for loading: no refresh, no replicas.
+async def create(
+    cluster: Cluster, prefix: str, generation: str, shards: int, settings: Mapping[str, str] | None = None
+) -> None:
+    """Create the empty indexes of a generation, set up for loading: no refresh, no replicas, `settings`.
 
     Raises:
         EngineConflictError: the id is taken; the indexes are another build's.
     """
     for kind in KINDS:
         definition = read_mapping(kind)
-        definition["settings"]["index"] = {
-            "number_of_shards": shards,
-            "number_of_replicas": 0,
-            "refresh_interval": "-1",
-        }
+        own: Any = {"number_of_shards": shards, "number_of_replicas": 0, "refresh_interval": "-1"}
+        definition["settings"]["index"] = own | (settings or {})
         definition["aliases"] = {loading_alias(prefix, kind, generation): {}}
         await cluster.request("PUT", f"/{index_name(prefix, kind, generation)}", body=definition)
 

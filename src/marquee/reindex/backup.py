@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from marquee.engine import generations, snapshots, switch
+from marquee.engine import copies, generations, snapshots, switch
 from marquee.engine.generations import Generation, version_of
 from marquee.engine.lease import Lease
 from marquee.engine.mappings import READABLE_VERSIONS
@@ -117,6 +117,9 @@ async def restore(
                 await _follow(
                     "restore", lambda: snapshots.measure_restore(cluster, prefix, generation), progress
                 )
+                if settings.replicas:
+                    progress.start("replicas")
+                    await copies.settle(cluster, prefix, generation)
             except BaseException:
                 every = await asyncio.shield(generations.list_generations(cluster, prefix))
                 doomed: list[Generation] = [each for each in every if each.id == generation]

@@ -16,7 +16,7 @@ import msgspec
 
 from marquee.catalog.assemble import Assembly
 from marquee.catalog.sources import Source
-from marquee.engine import generations, lease, switch
+from marquee.engine import copies, generations, lease, switch
 from marquee.engine.cluster import Cluster
 from marquee.engine.generations import BuildMeta, Generation
 from marquee.engine.pacing import Pace
@@ -183,7 +183,13 @@ class Rebuild:
         every = await generations.list_generations(self._cluster, self._records.prefix)
         generation = generations.new_id(every)
         self._on_created(generation)
-        await generations.create(self._cluster, self._records.prefix, generation, self._settings.shards)
+        await generations.create(
+            self._cluster,
+            self._records.prefix,
+            generation,
+            self._settings.shards,
+            copies.render_allocation(self._settings.allocation),
+        )
         await load_documents(self._settings, self._cluster, assembly, generation, self._progress, self._pace)
         self._progress.start("refresh and check")
         await generations.complete(
@@ -194,6 +200,9 @@ class Rebuild:
             msgspec.structs.replace(meta, set_aside="unjudged"),
             replicas=self._settings.replicas,
         )
+        if self._settings.replicas:
+            self._progress.start("replicas")
+            await copies.settle(self._cluster, self._records.prefix, generation)
         return generation
 
     async def _discard(self) -> None:

@@ -135,7 +135,7 @@ class Lookup:
         suggestions: list[Suggestion] = []
         generation = ""
         for effort, routes in enumerate(query.build_suggest(request.key, request.limit)):
-            found = await self._retrieval.collect("actors", [routes], Completed)
+            found = await self._retrieval.collect("actors", [routes], Completed, is_small=effort == 0)
             if found.generation != generation:  # swapped in between: the new one alone
                 people, generation = {}, found.generation
             people |= {doc_id: person for doc_id, (person, _) in found.documents[0].items()}

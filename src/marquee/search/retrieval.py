@@ -144,9 +144,14 @@ class Retrieval:
         return expansions
 
     async def collect(
-        self, kind: Kind, bodies: Sequence[Bodies], document: type[Document]
+        self,
+        kind: Kind,
+        bodies: Sequence[Bodies],
+        document: type[Document],
+        *,
+        is_small: bool = False,
     ) -> Found[Document]:
-        """Ask all routes of all questions; raises as `rank`."""
+        """Ask all routes of all questions, with others' where they are small; raises as `rank`."""
         index = self._index(kind)
         asked = [(place, route) for place, routes in enumerate(bodies) for route in routes]
         searches = [(index, bodies[place][route]) for place, route in asked]
@@ -154,7 +159,7 @@ class Retrieval:
             sources: list[dict[str, Any]] = [{} for _ in bodies]
             routes: list[dict[str, tuple[str, ...]]] = [{} for _ in bodies]
             indexes: set[str] = set()
-            for (place, route), answer in zip(asked, await self._search(searches), strict=True):
+            for (place, route), answer in zip(asked, await self._search(searches, is_small), strict=True):
                 for hit in _hits_of(answer):
                     indexes.add(hit["_index"])
                     sources[place].setdefault(hit["_id"], hit["_source"])
@@ -177,11 +182,15 @@ class Retrieval:
             return generations.alias(self._prefix, kind)
         return generations.index_name(self._prefix, kind, self._generation)
 
-    async def _search(self, searches: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    async def _search(
+        self, searches: Sequence[tuple[str, dict[str, Any]]], is_small: bool = False
+    ) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = []
         for start in range(0, len(searches), MAX_SEARCHES_PER_REQUEST):
             part = searches[start : start + MAX_SEARCHES_PER_REQUEST]
-            answers += await self._cluster.search_many(part, self._timeout_s, in_turn=self._in_turn)
+            answers += await self._cluster.search_many(
+                part, self._timeout_s, in_turn=self._in_turn, is_small=is_small
+            )
         return answers
 
 

@@ -61,7 +61,7 @@ async def serve(
     settings: NamedDependency[Settings],
 ) -> Reply:
     """Describe the service, which takes no token; where `queries` or `extend` is given, answer that."""
-    pairs = query_pairs(request)
+    pairs = query_pairs(request.scope)
     if any(name in ("queries", "extend") for name, _ in pairs):
         await access.check_reader(request.scope)
         return await _answer(request, answers, _pick(ServiceRequest, pairs))
@@ -108,7 +108,7 @@ async def reconcile(request: AnyRequest, answers: NamedDependency[Answers]) -> R
 )
 async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return the people whose names may become what is being typed; of an id, its person."""
-    asked = _pick(SuggestionRequest, query_pairs(request))
+    asked = _pick(SuggestionRequest, query_pairs(request.scope))
     callback = asking.check_callback(asked.callback)
     return await asking.suggest_entities(
         request, answers, asked.prefix, skip=asked.cursor, limit=asked.limit, callback=callback
@@ -151,7 +151,7 @@ async def suggest_type(request: AnyRequest) -> Reply:
 )
 async def propose(request: AnyRequest) -> Reply:
     """Return the properties that a data extension may ask for."""
-    asked = _pick(ProposalRequest, query_pairs(request))
+    asked = _pick(ProposalRequest, query_pairs(request.scope))
     return asking.tell(terms.propose(asked.type, asked.limit), asking.check_callback(asked.callback))
 
 
@@ -165,7 +165,7 @@ async def propose(request: AnyRequest) -> Reply:
 )
 async def preview(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return a small page about somebody, which other people's pages may frame."""
-    asked = _pick(PreviewRequest, query_pairs(request))
+    asked = _pick(PreviewRequest, query_pairs(request.scope))
     return await asking.preview(request, answers, asked.id)
 
 
@@ -239,7 +239,7 @@ def _read(where: str, query: ReconciliationQuery) -> EntityQuery:
 
 
 def _suggest(request: AnyRequest, known: list[terms.Term]) -> Reply:
-    asked = _pick(SuggestionRequest, query_pairs(request))
+    asked = _pick(SuggestionRequest, query_pairs(request.scope))
     callback = asking.check_callback(asked.callback)
     found = terms.suggest_terms(known, asked.prefix)[asked.cursor :][: asked.limit]
     return asking.tell(terms.TermSuggestions(found), callback)

@@ -54,7 +54,7 @@ async def serve(
 ) -> Reply:
     """Describe the service, which takes no token anywhere."""
     await access.check_visitor(request.scope)
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     base = str(request.base_url).rstrip("/")
     return asking.tell(build_draft(base, await answers.find_source(), is_public=settings.public))
 
@@ -71,7 +71,7 @@ async def serve(
 )
 async def match(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Answer a batch of queries, each by candidates."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     body = await json_body(request)
     batch = read_body(DraftBatch, body)
     rows = [_read(f"queries[{place}]", each) for place, each in enumerate(batch.queries)]
@@ -94,7 +94,7 @@ async def match(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply
 )
 async def extend(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Answer with the values of properties of people."""
-    parse(IdRequest, query_pairs(request))
+    parse(IdRequest, query_pairs(request.scope))
     body = await json_body(request)
     wanted = read_body(DraftExtension, body)
     columns = [
@@ -127,7 +127,7 @@ async def extend(request: AnyRequest, answers: NamedDependency[Answers]) -> Repl
 )
 async def suggest_entity(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return the people whose names may become what is being typed; of an id, its person."""
-    asked = read_pairs(DraftSuggestionRequest, query_pairs(request))
+    asked = read_pairs(DraftSuggestionRequest, query_pairs(request.scope))
     return await asking.suggest_entities(request, answers, asked.prefix, skip=asked.offset, limit=asked.limit)
 
 
@@ -167,7 +167,7 @@ async def suggest_type(request: AnyRequest) -> Reply:
 )
 async def propose(request: AnyRequest) -> Reply:
     """Return the properties that a data extension may ask for."""
-    asked = read_pairs(DraftProposalRequest, query_pairs(request))
+    asked = read_pairs(DraftProposalRequest, query_pairs(request.scope))
     return asking.tell(terms.propose(asked.type, asked.limit))
 
 
@@ -181,7 +181,7 @@ async def propose(request: AnyRequest) -> Reply:
 )
 async def preview(request: AnyRequest, answers: NamedDependency[Answers]) -> Reply:
     """Return a small page about somebody, which other people's pages may frame."""
-    return await asking.preview(request, answers, read_pairs(PreviewRequest, query_pairs(request)).id)
+    return await asking.preview(request, answers, read_pairs(PreviewRequest, query_pairs(request.scope)).id)
 
 
 def _read(where: str, query: DraftQuery) -> EntityQuery:
@@ -217,6 +217,6 @@ def _read(where: str, query: DraftQuery) -> EntityQuery:
 
 
 def _suggest(request: AnyRequest, known: list[terms.Term]) -> Reply:
-    asked = read_pairs(DraftSuggestionRequest, query_pairs(request))
+    asked = read_pairs(DraftSuggestionRequest, query_pairs(request.scope))
     found = terms.suggest_terms(known, asked.prefix)[asked.offset :][: asked.limit]
     return asking.tell(terms.TermSuggestions(found))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ from marquee.settings import Settings
 
 HEAP_MB = 400
 BOOT_TIMEOUT_S = 180.0
-PASSWORD = "of-a-cluster-that-lives-as-long-as-its-test"  # noqa: S105
+PASSWORD = "of-a-cluster-that-lives-as-long-as-its-test"
 
 
 class Node:
@@ -56,6 +58,7 @@ class Node:
         backup = folder / "backup"
         settings |= {
             "node.name": names[number],
+            "node.attr.zone": "abc"[number],
             "http.port": ports[number][0],
             "transport.port": ports[number][1],
             "discovery.seed_hosts": [f"127.0.0.1:{port}" for _, port in ports],
@@ -89,6 +92,11 @@ class Node:
             self._process = None
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
     def is_running(self) -> bool:
         """Whether it was started and not ended by us."""
         return self._process is not None
@@ -116,13 +124,17 @@ class Nodes:
                     answer = client.get(f"{running[0].url}/_cluster/health", params=params)
                     if answer.status_code == httpx.codes.OK and not answer.json()["timed_out"]:
                         return
-                assert time.monotonic() < until, f"the cluster is not {status}: {running[0].layout.log}"
+                for node in running:
+                    assert not node.has_ended, node.layout.log.read_text()[-2000:]
+                assert time.monotonic() < until, f"the cluster is not {status}"
                 time.sleep(0.2)
 
 
 @contextlib.contextmanager
-def run_nodes(settings: Settings, folder: Path, count: int = 3) -> Iterator[Nodes]:
-    """Run a cluster of so many nodes in a folder that is deleted by its owner."""
+def run_nodes(settings: Settings, count: int = 3) -> Iterator[Nodes]:
+    """Run a cluster of so many nodes."""
+    # Where an unprivileged user gets to, as whom they run.
+    folder = Path(tempfile.mkdtemp(prefix="marquee-nodes-", dir="/var/tmp"))
     shared = Layout(settings.home.expanduser().absolute())
     shared.root.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as probes:
@@ -140,3 +152,4 @@ def run_nodes(settings: Settings, folder: Path, count: int = 3) -> Iterator[Node
     finally:
         for node in nodes.nodes:
             node.stop()
+        shutil.rmtree(folder)
