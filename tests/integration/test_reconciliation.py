@@ -456,6 +456,15 @@ def test_what_else_is_refused(client: httpx.Client) -> None:
     refuse(client.post("/reconcile", data={"extend": json.dumps(extension)}), 413, "101 ids")
     refuse(client.post("/reconcile/v1/extend", json=extension), 413, "101 ids")
     refuse(client.post("/reconcile", data={"queries": "x" * (1 << 20)}), 413, "")
+    many = {"query": "x", "properties": [{"pid": "known_for", "v": ["x"] * 10}] * 2}
+    batch = {"queries": json.dumps({f"q{n}": many for n in range(26)})}
+    refuse(client.post("/reconcile", data=batch), 413, "520 values")
+    many["properties"] = [{"pid": "known_for", "v": ["x"] * 11}]
+    refuse(client.post("/reconcile", data={"queries": json.dumps({"q0": many})}), 400, "11 values")
+    many["properties"] = [{"pid": "known_for", "v": []}] * 21
+    refuse(
+        client.post("/reconcile", data={"queries": json.dumps({"q0": many})}), 400, "queries.q0.properties"
+    )
     refuse(client.post("/reconcile", json={}), 415, "x-www-form-urlencoded")
     refuse(client.post("/reconcile/v1/match", data={"queries": "{}"}), 415, "application/json")
     refuse(client.post("/reconcile", content=b"", headers={"Content-Type": FORM}), 400, "one of the two")

@@ -29,6 +29,9 @@ PropertyId = Literal["birth_year", "death_year", "profession", "known_for"]
 Quantifier = Literal["any", "all", "none"]
 """How many of the values of a claim are to be true."""
 
+Told = list[bool | None]
+"""Of each claim of a row: whether it is true of somebody, None where nobody can tell."""
+
 _ID = re.compile("nm[0-9]{7,10}")
 _YEAR = re.compile(r"(?<![0-9])[12][0-9]{3}(?![0-9])")
 _YEAR_OF_TITLE = re.compile(r"\s*\([12][0-9]{3}\)\s*$")
@@ -62,6 +65,18 @@ class EntityQuery(msgspec.Struct, frozen=True, kw_only=True):
         born = [year for each in said if each.property == "birth_year" for year in _years(each.values)]
         titles = [title for each in said if each.property == "known_for" for title in each.values]
         return Hints.read(born[0] if born else None, YEARS_APART, map(_strip_year, titles))
+
+    def compare(self, actor: Actor) -> Told:
+        """Return of each claim whether it is true of a person."""
+        return [agrees(actor, claim) for claim in self.claims]
+
+    def admits(self, told: Told) -> bool:
+        """Say whether somebody has what is required; what is not known is not had."""
+        return all(
+            is_true or (is_true is None and claim.quantifier == "none")
+            for claim, is_true in zip(self.claims, told, strict=True)
+            if claim.required
+        )
 
 
 class Feature(NamedTuple):
@@ -102,64 +117,68 @@ def judge(
         rankings: what was found for each of its names.
         by_id: who was found by id.
     """
-    asked = list(by_id)
-    found = [Candidate(each, 1.0, len(asked) == 1, _features(query, each)) for each in asked]
-    seen = {each.nconst for each in asked}
-    weighed: dict[str, tuple[float, Ranked]] = {}
+    asked = [(each, told) for each in by_id if query.admits(told := query.compare(each))]
+    found = [Candidate(each, 1.0, len(asked) == 1, _features(query, each, told)) for each, told in asked]
+    seen = {each.nconst for each, _ in asked}
+    weighed: dict[str, _Weighed] = {}
     for ranked in rankings:
-        for score, one in _weigh(query, ranked):
-            before = weighed.get(one.actor.nconst)
-            if one.actor.nconst not in seen and (before is None or score > before[0]):
-                weighed[one.actor.nconst] = score, one
+        for one in _weigh(query, ranked):
+            nconst = one.ranked.actor.nconst
+            before = weighed.get(nconst)
+            if nconst not in seen and (before is None or one.score > before.score):
+                weighed[nconst] = one
     # Stable: of equals, the more popular comes first, as in a search.
-    ordered = sorted(weighed.values(), key=lambda each: -each[0])
-    for place, (score, one) in enumerate(ordered):
-        is_match = place == 0 and not asked and _is_sure(ordered)
-        found.append(Candidate(one.actor, round(score, 4), is_match, _features(query, one.actor, one)))
-    return [each for each in found if _has_required(query, each.actor)][: query.limit]
+    ordered = sorted(weighed.values(), key=lambda each: -each.score)
+    is_sure = not asked and bool(ordered) and _is_sure(ordered)
+    for place, one in enumerate(ordered[: query.limit]):
+        features = _features(query, one.ranked.actor, one.told, one.ranked)
+        found.append(Candidate(one.ranked.actor, round(one.score, 4), is_sure and place == 0, features))
+    return found[: query.limit]
 
 
-def _weigh(query: EntityQuery, ranked: Sequence[Ranked]) -> Iterable[tuple[float, Ranked]]:
-    answers = [[agrees(each.actor, claim) for claim in query.claims] for each in ranked]
+class _Weighed(NamedTuple):
+    score: float
+    ranked: Ranked
+    told: Told
+
+
+def _weigh(query: EntityQuery, ranked: Sequence[Ranked]) -> list[_Weighed]:
+    """Return those who have what is required, each with the score that is left of the name's."""
+    compared = [(each, query.compare(each.actor)) for each in ranked]
     best: dict[str, int] = {}
-    for each, told in zip(ranked, answers, strict=True):
+    for each, told in compared:
         best[each.key] = max(best.get(each.key, 0), told.count(True))
-    for each, told in zip(ranked, answers, strict=True):
-        doubts = told.count(False) + (told.count(True) < best[each.key])
-        yield each.score * DOUBT**doubts, each
+    return [
+        _Weighed(each.score * DOUBT ** (told.count(False) + (told.count(True) < best[each.key])), each, told)
+        for each, told in compared
+        if query.admits(told)
+    ]
 
 
-def _is_sure(ordered: Sequence[tuple[float, Ranked]]) -> bool:
+def _is_sure(ordered: Sequence[_Weighed]) -> bool:
     """Say whether the first is meant: likely enough, by a whole name, and nobody else of that name."""
-    score, first = ordered[0]
+    score, first, _ = ordered[0]
     letters = sum(map(len, first.match.matched))
     return (
         score >= MATCH_SCORE
         # "Brad" is sure to mean a Brad, and no more.
         and letters == len(first.key.replace(" ", ""))
-        and all(one.key != first.key or other < score for other, one in ordered[1:])
+        and all(other.ranked.key != first.key or other.score < score for other in ordered[1:])
     )
 
 
-def _has_required(query: EntityQuery, actor: Actor) -> bool:
-    for claim in query.claims:
-        agreement = agrees(actor, claim)
-        if claim.required and (agreement is False or (agreement is None and claim.quantifier != "none")):
-            return False
-    return True
-
-
-def _features(query: EntityQuery, actor: Actor, ranked: Ranked | None = None) -> tuple[Feature, ...]:
-    told: list[Feature] = []
+def _features(
+    query: EntityQuery, actor: Actor, told: Told, ranked: Ranked | None = None
+) -> tuple[Feature, ...]:
+    found: list[Feature] = []
     if ranked is not None:
-        told.append(Feature("name_similarity", "How well the name fits, 0 to 1", ranked.explanation.name))
-        told.append(Feature("edits", "Letters that differ", ranked.match.edits))
-    told.append(Feature("popularity", "How popular the person is, 0 to 1", actor.popularity))
-    for claim in query.claims:
-        agreement = agrees(actor, claim)
-        if agreement is not None and all(each.id != claim.property for each in told):
-            told.append(Feature(claim.property, f"{NAMES[claim.property]} as asked for", agreement))
-    return tuple(told)
+        found.append(Feature("name_similarity", "How well the name fits, 0 to 1", ranked.explanation.name))
+        found.append(Feature("edits", "Letters that differ", ranked.match.edits))
+    found.append(Feature("popularity", "How popular the person is, 0 to 1", actor.popularity))
+    for claim, is_true in zip(query.claims, told, strict=True):
+        if is_true is not None and all(each.id != claim.property for each in found):
+            found.append(Feature(claim.property, f"{NAMES[claim.property]} as asked for", is_true))
+    return tuple(found)
 
 
 NAMES: dict[PropertyId, str] = {

@@ -29,6 +29,11 @@ TAG = "reconciliation"
 """Of the endpoints, in the OpenAPI document."""
 MAX_NAMES = 2 * MAX_QUERIES
 """In a batch; a query of 1.0 may name several."""
+MAX_PROPERTIES = 20
+"""That a query speaks of, or a data extension asks for; there are four."""
+MAX_VALUES = 10 * MAX_QUERIES
+"""Of properties, in a batch: each is compared with each candidate of its query. OpenRefine sends one for each
+column that is given along."""
 MAX_EXTENDED = 100
 """People that a data extension tells of at once; OpenRefine asks for ten."""
 MAX_CANDIDATES = 50
@@ -98,6 +103,7 @@ async def match(
     """Answer a batch; raises HTTPException (413) where it is too large, and what `Answers.send` raises."""
     check_size("queries", len(rows), MAX_QUERIES)
     check_size("names", sum(len(each.names) + len(each.ids) for each in rows), MAX_NAMES)
+    check_size("values", sum(len(claim.values) for each in rows for claim in each.claims), MAX_VALUES)
     question = _ask("reconcile", (version, rows), callback=callback, is_heavy=True, limit_s=MATCH_WITHIN_S)
 
     async def work() -> Rendered:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from marquee.catalog.documents import Actor
 from marquee.errors import RequestError
-from marquee.search.reconciliation import NAMES, Candidate, PropertyId, describe
+from marquee.search.reconciliation import NAMES, Candidate, Claim, PropertyId, describe
 
 # In a struct whose fields are called `int` and `str`.
 Integer: TypeAlias = int
@@ -129,6 +129,10 @@ PROPERTIES = [
     Term(id=each, name=NAMES[each], description=description) for each, description in _DESCRIPTIONS.items()
 ]
 
+MAX_VALUES = 10
+"""Of one property of a row."""
+MAX_VALUE_LETTERS = 200
+"""Of a value; the rest of it is not looked at."""
 SETTING_LIMIT = "limit"
 """The one setting of a property that is to be told: values at most, 0 for all."""
 
@@ -163,6 +167,18 @@ def check_property(where: str, name: str) -> PropertyId:
         if name == each:
             return each
     raise RequestError({where: f"{name!r} is no property here; these are: {', '.join(NAMES)}"})
+
+
+def read_claim(where: str, name: str, values: tuple[str, ...], **more: Any) -> Claim:
+    """Return what a row says of a property.
+
+    Raises:
+        RequestError: there is no such property, or there are too many values; `where` says where it is named.
+    """
+    if len(values) > MAX_VALUES:
+        raise RequestError({where: f"has {len(values)} values: more than {MAX_VALUES}"})
+    short = tuple(each[:MAX_VALUE_LETTERS] for each in values)
+    return Claim(property=check_property(where, name), values=short, **more)
 
 
 def describe_person(actor: Actor) -> EntitySuggestion:

@@ -35,7 +35,7 @@ from marquee.api.responses import BODY_PROBLEMS, NOT_FOUND, PROBLEMS, data_of, p
 from marquee.catalog.documents import Actor
 from marquee.errors import RequestError
 from marquee.search.parsing import read_pairs
-from marquee.search.reconciliation import Candidate, Claim, EntityQuery, is_id
+from marquee.search.reconciliation import Candidate, EntityQuery, is_id
 from marquee.settings import Settings
 
 AnyRequest = Request[Any, Any, Any]
@@ -174,23 +174,29 @@ async def _answer(request: AnyRequest, answers: Answers, asked: ServiceRequest, 
     if (asked.queries is None) == (asked.extend is None):
         raise RequestError({"queries": "is asked for, or `extend`: one of the two"})
     if asked.queries is not None:
-        queries = asking.decode(dict[str, msgspec.Raw], asked.queries, "queries")
-        asking.check_size("queries", len(queries), MAX_QUERIES)
-        rows: list[EntityQuery] = []
-        for name, text in queries.items():  # one by one, so that an error can name the query
-            where = f"queries.{name}"
-            rows.append(_read(where, asking.decode(ReconciliationQuery, text, where)))
+        return await _match(request, answers, asked.queries, body, callback)
+    return await _extend(request, answers, asked.extend or "", body, callback)
 
-        def encode(candidates: list[list[Candidate]]) -> bytes:
-            results = (ReconciliationResult(terms.show(each)) for each in candidates)
-            return msgspec.json.encode(dict(zip(queries, results, strict=True)))
 
-        # The names of the queries are a part of the answer.
-        version = msgspec.json.encode(["0.2", *queries]).decode()
-        return await asking.match(
-            request, answers, rows, encode, version=version, body=body, callback=callback
-        )
-    wanted = asking.decode(ExtensionQuery, asked.extend or "", "extend")
+async def _match(request: AnyRequest, answers: Answers, batch: str, body: bytes, callback: str) -> Reply:
+    queries = asking.decode(dict[str, msgspec.Raw], batch, "queries")
+    asking.check_size("queries", len(queries), MAX_QUERIES)
+    rows: list[EntityQuery] = []
+    for name, text in queries.items():  # one by one, so that an error can name the query
+        where = f"queries.{name}"
+        rows.append(_read(where, asking.decode(ReconciliationQuery, text, where)))
+
+    def encode(candidates: list[list[Candidate]]) -> bytes:
+        results = (ReconciliationResult(terms.show(each)) for each in candidates)
+        return msgspec.json.encode(dict(zip(queries, results, strict=True)))
+
+    # The names of the queries are a part of the answer.
+    version = msgspec.json.encode(["0.2", *queries]).decode()
+    return await asking.match(request, answers, rows, encode, version=version, body=body, callback=callback)
+
+
+async def _extend(request: AnyRequest, answers: Answers, query: str, body: bytes, callback: str) -> Reply:
+    wanted = asking.decode(ExtensionQuery, query, "extend")
     columns = [
         (
             terms.check_property(f"extend.properties[{place}].id", each.id),
@@ -199,7 +205,7 @@ async def _answer(request: AnyRequest, answers: Answers, asked: ServiceRequest, 
         for place, each in enumerate(wanted.properties)
     ]
 
-    def encode_rows(people: dict[str, Actor]) -> bytes:
+    def encode(people: dict[str, Actor]) -> bytes:
         rows = {
             one: {name: terms.tell(people.get(one), name, limit) for name, limit in columns}
             for one in wanted.ids
@@ -207,7 +213,7 @@ async def _answer(request: AnyRequest, answers: Answers, asked: ServiceRequest, 
         return msgspec.json.encode(ExtensionAnswer(meta=terms.name_all(columns), rows=rows))
 
     return await asking.extend(
-        request, answers, wanted.ids, encode_rows, asked=("0.2", wanted), body=body, callback=callback
+        request, answers, wanted.ids, encode, asked=("0.2", wanted), body=body, callback=callback
     )
 
 
@@ -219,10 +225,7 @@ def _read(where: str, query: ReconciliationQuery) -> EntityQuery:
         raise RequestError({f"{where}.query": "is empty"})
     text = (query.query or "").strip()
     claims = [
-        Claim(
-            property=terms.check_property(f"{where}.properties[{place}].pid", each.pid),
-            values=read_values(each.v),
-        )
+        terms.read_claim(f"{where}.properties[{place}].pid", each.pid, read_values(each.v))
         for place, each in enumerate(query.properties)
     ]
     kinds = [query.type] if isinstance(query.type, str) else query.type or []

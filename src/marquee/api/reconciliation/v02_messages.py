@@ -99,7 +99,7 @@ class ReconciliationQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     query: str | None = None
     type: str | list[str] | None = None
     limit: Annotated[int, Meta(ge=1)] = asking.DEFAULT_CANDIDATES
-    properties: list[PropertyValue] = []
+    properties: Annotated[list[PropertyValue], Meta(max_length=asking.MAX_PROPERTIES)] = []
     type_strict: Literal["should", "any", "all"] | None = None
 
 
@@ -114,7 +114,7 @@ class ExtensionQuery(msgspec.Struct, frozen=True):
     """What is to be told of whom."""
 
     ids: list[str]
-    properties: list[ExtendProperty]
+    properties: Annotated[list[ExtendProperty], Meta(max_length=asking.MAX_PROPERTIES)]
 
 
 class ReconciliationResult(msgspec.Struct, frozen=True):

@@ -196,9 +196,14 @@ def _read(where: str, query: DraftQuery) -> EntityQuery:
         if each.matchType == "property":
             if each.propertyId is None:
                 raise RequestError({f"{part}.propertyId": "is missing"})
-            name = terms.check_property(f"{part}.propertyId", each.propertyId)
             claims.append(
-                Claim(property=name, values=values, quantifier=each.matchQuantifier, required=each.required)
+                terms.read_claim(
+                    f"{part}.propertyId",
+                    each.propertyId,
+                    values,
+                    quantifier=each.matchQuantifier,
+                    required=each.required,
+                )
             )
         elif each.matchQuantifier != "any":
             raise RequestError({f"{part}.matchQuantifier": "can only be `any` for names and ids"})

@@ -53,7 +53,7 @@ class DraftCondition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class DraftQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of somebody's table."""
 
-    conditions: Annotated[list[DraftCondition], Meta(min_length=1, max_length=20)]
+    conditions: Annotated[list[DraftCondition], Meta(min_length=1, max_length=asking.MAX_PROPERTIES)]
     """What it says."""
     type: str | None = None
     """The type of whom it means; there is nobody here of another than `person`."""
@@ -87,7 +87,7 @@ class DraftExtension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ids: list[str]
     """People, a hundred at most."""
-    properties: list[DraftExtendProperty]
+    properties: Annotated[list[DraftExtendProperty], Meta(max_length=asking.MAX_PROPERTIES)]
     """What is to be told."""
 
 
