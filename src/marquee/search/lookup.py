@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -119,10 +120,12 @@ class Lookup:
         by_row: list[list[list[Ranked]]] = [[] for _ in rows]
         for (place, _), ranked in zip(asked, rankings, strict=True):
             by_row[place].append(ranked)
-        return generation, [
-            judge(row, ranked, (people[each] for each in dict.fromkeys(row.ids) if each in people))
-            for row, ranked in zip(rows, by_row, strict=True)
-        ]
+        judged: list[list[Candidate]] = []
+        for row, ranked in zip(rows, by_row, strict=True):
+            await asyncio.sleep(0)  # a row with many values takes a while: other requests come in between
+            own = (people[each] for each in dict.fromkeys(row.ids) if each in people)
+            judged.append(judge(row, ranked, own))
+        return generation, judged
 
     async def find_actors(self, ids: Sequence[str]) -> tuple[str, dict[str, Actor]]:
         """Return the generation, and those who are there by id, each id once; raises as `search` does."""
