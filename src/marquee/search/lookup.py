@@ -121,10 +121,10 @@ class Lookup:
         for (place, _), ranked in zip(asked, rankings, strict=True):
             by_row[place].append(ranked)
         judged: list[list[Candidate]] = []
-        for row, ranked in zip(rows, by_row, strict=True):
+        for row, found_by_name in zip(rows, by_row, strict=True):
             await asyncio.sleep(0)  # a row with many values takes a while: other requests come in between
             own = (people[each] for each in dict.fromkeys(row.ids) if each in people)
-            judged.append(judge(row, ranked, own))
+            judged.append(judge(row, found_by_name, own))
         return generation, judged
 
     async def find_actors(self, ids: Sequence[str]) -> tuple[str, dict[str, Actor]]:
