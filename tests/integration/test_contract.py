@@ -40,6 +40,8 @@ LIVE, BEFORE = "v1-20261122t030512", "v1-20261121t030409"
 CHANGING = {
     "generation", "took_ms", "published_at", "confirmed_at", "last_success_at", "next_cursor", "last_job",
     "last_result", "status", "workers",
+    # Of the Reconciliation API: each is an address of this service.
+    "identifierSpace", "documentation", "logo", "url", "service_url",
 }  # fmt: skip
 # JSON whose fields nobody promises.
 FREE = {"figures", "fill", "gate", "options", "quality"}
@@ -122,7 +124,8 @@ def send(
         value = example.get("parameters", {}).get(parameter["name"])
         if value is not None:
             parts[parameter["in"]][parameter["name"]] = value
-    body = {"json": example["body"]} if "body" in example else {}
+    is_form = "json" not in next(iter(operation.get("requestBody", {}).get("content", {})), "json")
+    body = {"data" if is_form else "json": example["body"]} if "body" in example else {}
     return client.request(
         method, path.format(**parts["path"]), params=parts["query"], headers=parts["header"], **body
     )
@@ -166,13 +169,15 @@ def test_an_example_is_answered_so(
     reading_url: str, document: dict[str, Any], sample: str, name: str, key: str
 ) -> None:
     example = msgspec.json.decode(msgspec.json.encode(EXAMPLES[name][key]))
-    if "cursor" in example.get("parameters", {}):
+    if name == "getCredits" and "cursor" in example["parameters"]:
         example["parameters"]["cursor"] = encode_cursor(Cursor(sample, 2))
     with httpx.Client(base_url=reading_url, timeout=10) as client:
         response = send(client, document, name, example)
     assert response.status_code == example["status"], response.text
     if name == "metrics":
         assert response.text.startswith(example["answer"])
+    elif isinstance(example["answer"], str):
+        assert response.text == example["answer"]
     else:
         check_alike(example["answer"], response.json(), exactly=True)
 

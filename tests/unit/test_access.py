@@ -36,6 +36,10 @@ READING = [
     ("GET", "/v1/titles/tt0000001"),
     ("GET", "/v1/titles/tt0000001/cast"),
     ("GET", "/v1/status"),
+    ("GET", "/reconcile?queries=%7B%22q0%22%3A%7B%22query%22%3A%22x%22%7D%7D"),
+    ("GET", "/reconcile/suggest/entity?prefix=x"),
+    ("GET", "/reconcile/preview?id=nm0000001"),
+    ("GET", "/reconcile/v1/suggest/entity?prefix=x"),
 ]
 OPEN = ["/", "/health/live", "/metrics", "/schema", "/schema/docs", "/schema/openapi.json", "/favicon.ico",
         "/static/demo.js"]  # fmt: skip

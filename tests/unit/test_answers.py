@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from marquee.api.question import Question, typed
-from marquee.api.reply import encode_head, encode_tail
-from marquee.search.answer import ENVELOPE, Answer, SearchAnswer, SuggestAnswer
+from marquee.api.reply import encode_head, encode_tail, finish
+from marquee.search.answer import ENVELOPE, Answer, Rendered, SearchAnswer, SuggestAnswer
 from marquee.search.request import SearchRequest
 
-KINDS: tuple[type[Any], ...] = get_args(Answer)
+KINDS: tuple[type[Any], ...] = tuple(each for each in get_args(Answer) if each is not Rendered)
 
 
 def make(kind: type[Any]) -> Any:
@@ -49,6 +49,24 @@ def test_what_is_kept_and_what_is_set_make_the_whole(kind: type[Any], is_stale: 
     expected.pop("stale", None)
     assert expected.pop("took_ms", None) is None or found.pop("took_ms") > 0
     assert found == expected
+
+
+def test_what_another_protocol_wants_has_no_envelope() -> None:
+    answer = Rendered(generation="v1-20260101t000000", body=b"<p>Anything</p>")
+    question = Question("test", Rendered, b"", media_type="text/html")
+    assert encode_head(question, answer.generation, True, 0.0) == b""
+    assert encode_tail(question, answer) == answer.body
+
+
+def test_an_answer_becomes_a_script_for_who_names_a_function() -> None:
+    assert finish(b"{}") == (
+        b"{}",
+        [(b"content-type", b"application/json"), (b"content-length", b"2")],
+    )
+    assert finish(b"{}", callback="jQuery1_2") == (
+        b"/**/jQuery1_2({});",
+        [(b"content-type", b"text/javascript"), (b"content-length", b"18")],
+    )
 
 
 def ask(**parameters: Any) -> bytes:

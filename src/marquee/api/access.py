@@ -24,6 +24,9 @@ GUESSES = RateLimitItemPerMinute(20, namespace="guesses")
 """Unknown tokens that one client may show, whatever MARQUEE_RATE_LIMIT says; then none of its tokens is
 looked at until another one fits. The same token counts once, since an app with an old one is not guessing."""
 
+ADMITS_ITSELF = "marquee.admits_itself"
+"""Key in the `opt` of a handler that asks for admission itself, since not all it answers takes the same."""
+
 _log = logging.getLogger("marquee.api")
 
 
@@ -65,13 +68,18 @@ class Access:
         # and all routes must count together.
         def wrap(app: ASGIApp) -> ASGIApp:
             async def admit(scope: Scope, receive: Receive, send: Send) -> None:
-                if scope.get("method") != "OPTIONS":  # which browsers ask without a token
+                is_preflight = scope.get("method") == "OPTIONS"  # which browsers ask without a token
+                if not is_preflight and not scope["route_handler"].opt.get(ADMITS_ITSELF):
                     await self._check_once(scope, role)
                 await app(scope, receive, send)
 
             return admit
 
         return wrap
+
+    async def check_visitor(self, scope: Any) -> None:
+        """Count a request of what is open to all; raises AccessError."""
+        await self._check_once(scope, None)
 
     async def check_reader(self, scope: Any) -> None:
         """Do what the middleware of readers does, which then finds it done; raises AccessError."""

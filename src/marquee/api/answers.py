@@ -21,7 +21,7 @@ from marquee.api.headers import Pairs
 from marquee.api.live import Live
 from marquee.api.measures import Asked, Measures, Source, Stages
 from marquee.api.question import Question
-from marquee.api.reply import JSON, Reply, encode_head, encode_tail, is_known, make_etag
+from marquee.api.reply import Reply, encode_head, encode_tail, finish, is_known, make_etag
 from marquee.engine import budget
 from marquee.engine.budget import Budget
 from marquee.errors import MarqueeError, OverloadedError
@@ -132,6 +132,13 @@ class Answers:
         await self._data_age.learn(done.generation)
         return self._tell(asked, done)
 
+    async def find_source(self) -> str | None:
+        """Return the kind of source of what is live ("imdb"); None where nothing is, or nobody can tell."""
+        if (generation := self._live.generation) is None:
+            return None
+        await self._data_age.learn(generation)
+        return self._data_age.tell_source(generation)
+
     def knows(self, scope: Any) -> bool:
         """Whether what is asked was asked before, by the same URL."""
         return scope["method"] == "GET" and (scope["raw_path"], scope["query_string"]) in self._asked
@@ -180,8 +187,8 @@ class Answers:
         self._measures.count_answer(seen, is_stale=is_stale)
         stored_at = done.entry.stored_at if is_stale else None
         headers = self._describe(done.generation, make_etag(done.generation, asked.name), stages, stored_at)
-        headers += (JSON, (b"content-length", str(len(content)).encode()))
-        return Reply(200, headers, content)
+        content, described = finish(content, asked.question.media_type, asked.question.callback)
+        return Reply(200, headers + described, content)
 
     async def _find(
         self,

@@ -27,6 +27,7 @@ from marquee.api.headers import Headers
 from marquee.api.live import Live
 from marquee.api.measures import Measures
 from marquee.api.rates import Rates
+from marquee.api.reconciliation import v02, v1
 from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
 from marquee.api.shared import Shared
 from marquee.api.shortcut import Shortcut
@@ -148,6 +149,21 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
                     titles.get_title,
                     titles.get_cast,
                     health.status,
+                    v02.serve,
+                    v02.reconcile,
+                    v02.suggest_entity,
+                    v02.suggest_property,
+                    v02.suggest_type,
+                    v02.propose,
+                    v02.preview,
+                    v1.serve,
+                    v1.match,
+                    v1.extend,
+                    v1.suggest_entity,
+                    v1.suggest_property,
+                    v1.suggest_type,
+                    v1.propose,
+                    v1.preview,
                 ],
                 middleware=[access.admit_readers()],
                 security=access.reading_security,
@@ -167,6 +183,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
             "cluster": Provide(lambda: cluster, sync_to_thread=False),
             "cache": Provide(lambda: cache, sync_to_thread=False),
             "live": Provide(lambda: live, sync_to_thread=False),
+            "access": Provide(lambda: access, sync_to_thread=False),
             "answers": Provide(lambda: answers, sync_to_thread=False),
             "figures": Provide(lambda: figures, sync_to_thread=False),
             "closing": Provide(lambda: closing, sync_to_thread=False),

@@ -11,7 +11,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from marquee.api.address import UNKNOWN
-from marquee.api.headers import NOTHING, OWN, SAFETY
+from marquee.api.headers import NOTHING, OWN, SAFETY, UNFRAMED
 from marquee.api.problems import Kind, respond
 
 MAX_HEADER_BYTES = 32 << 10
@@ -198,6 +198,6 @@ class Connection(HttpToolsProtocol):
             "Connection": "close",
         }
         pairs = [(name.encode(), str(value).encode()) for name, value in headers.items()]
-        lines = [b": ".join(pair) for pair in [*pairs, *SAFETY, NOTHING, OWN]]
+        lines = [b": ".join(pair) for pair in [*pairs, *SAFETY, UNFRAMED, NOTHING, OWN]]
         start = f"HTTP/1.1 {status.value} {status.phrase}".encode()
         return b"\r\n".join([start, *lines, b"", problem.content])

@@ -90,8 +90,8 @@ GUIDES = {
         "the URL is longer than 32768 bytes",
     ),
     "unsupported-media-type": Guide(
-        "The body is not said to be JSON.",
-        "Send `Content-Type: application/json`.",
+        "The body is not said to be of the kind that the endpoint takes, which is JSON nearly everywhere.",
+        "Send the `Content-Type` that `detail` names.",
         "the body must be application/json",
     ),
     "too-many-requests": Guide(

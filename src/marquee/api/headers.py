@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from marquee.api.reconciliation.page import STYLE_SOURCE
 from marquee.errors import SettingsError
 
 Pairs = list[tuple[bytes, bytes]]
@@ -16,8 +17,8 @@ SAFETY: Pairs = [
     (b"x-content-type-options", b"nosniff"),
     # What is searched for stands in the address.
     (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
 ]
+UNFRAMED = (b"x-frame-options", b"DENY")
 NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 """Nobody looks at data as a page; where a browser is made to, it loads and runs nothing."""
 PAGE: Pairs = [
@@ -31,14 +32,27 @@ PAGE: Pairs = [
 ]
 OWN = (b"cross-origin-resource-policy", b"same-origin")
 ANYBODYS: Pairs = [
-    # Files hold nothing but what the package holds, and modules of other sites' pages are fetched with CORS.
+    # Of files, which hold nothing but what the package holds: modules of other sites' pages are fetched with
+    # CORS. And of the Reconciliation API.
     (b"access-control-allow-origin", b"*"),
     (b"cross-origin-resource-policy", b"cross-origin"),
+]
+RECONCILIATION = "/reconcile"
+"""Where the W3C Reconciliation API is, which wants every page to be let in: what it tells is what anybody may
+read, or takes a token, which no browser sends by itself."""
+PREVIEW: Pairs = [
+    # What other people's pages show in a frame; it runs nothing.
+    (
+        b"content-security-policy",
+        f"default-src 'none'; style-src {STYLE_SOURCE}; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors *".encode(),
+    )
 ]
 EXPOSED = (
     b"marquee-generation, marquee-data-age, server-timing, etag, retry-after, location, warning, age, "
     b"x-request-id"
 )
+EXPOSING = (b"access-control-expose-headers", EXPOSED)
 PREFLIGHT: Pairs = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, DELETE"),
     (
@@ -88,12 +102,20 @@ class Headers:
         """Return the headers of an answer with those that every answer carries."""
         added = list(SAFETY)
         media_type = next((value for name, value in sent if name == b"content-type"), b"")
-        if media_type.startswith(b"text/html"):
-            added += PAGE
+        is_open = is_reconciliation(scope["path"])
+        if not media_type.startswith(b"text/html"):
+            added += (UNFRAMED, NOTHING)
+        elif is_open:
+            added += PREVIEW
         else:
-            added.append(NOTHING)
+            added += (UNFRAMED, *PAGE)
         if is_file(scope["path"]):
             added += ANYBODYS
+        elif is_open:
+            added += ANYBODYS
+            added += (
+                PREFLIGHT if scope["method"] == "OPTIONS" else [(b"access-control-expose-headers", EXPOSED)]
+            )
         else:
             added.append(OWN)
             if self._origins:
@@ -112,9 +134,14 @@ class Headers:
             allowed.append((b"access-control-allow-origin", origin))
         if scope["method"] == "OPTIONS":
             return allowed + PREFLIGHT
-        return [*allowed, (b"access-control-expose-headers", EXPOSED)]
+        return [*allowed, EXPOSING]
 
 
 def is_file(path: str) -> bool:
     """Say whether a path is one of the files that any page may load."""
     return path.startswith("/static/") or path == "/widget.js"
+
+
+def is_reconciliation(path: str) -> bool:
+    """Say whether a path is one of the Reconciliation API."""
+    return path == RECONCILIATION or path.startswith(RECONCILIATION + "/")

@@ -88,8 +88,10 @@ def operation_for(struct: type[msgspec.Struct]) -> type[Operation]:
     return QueryOperation
 
 
-def operation_taking(struct: type[msgspec.Struct], *, required: bool = True) -> type[Operation]:
-    """Return an OpenAPI operation class that documents `struct`, its `body`, as the JSON body."""
+def operation_taking(
+    struct: type[msgspec.Struct], *, required: bool = True, media_type: str = "application/json"
+) -> type[Operation]:
+    """Return an OpenAPI operation class that documents `struct`, its `body`, as the body."""
 
     @dataclass
     class BodyOperation(Operation):
@@ -98,7 +100,7 @@ def operation_taking(struct: type[msgspec.Struct], *, required: bool = True) -> 
         def __post_init__(self) -> None:
             schema = Reference(ref=f"{COMPONENTS}{struct.__name__}")
             self.request_body = RequestBody(
-                content={"application/json": OpenAPIMediaType(schema=schema)}, required=required
+                content={media_type: OpenAPIMediaType(schema=schema)}, required=required
             )
 
     return BodyOperation
@@ -124,6 +126,7 @@ _NAMES = {
     "minItems": "min_items",
     "maxItems": "max_items",
     "anyOf": "any_of",
+    "contentMediaType": "content_media_type",
 }
 
 

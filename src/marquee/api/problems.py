@@ -106,7 +106,7 @@ REFUSALS: dict[HTTPStatus, Kind] = {
         Kind("method-not-allowed", "Not with this method", HTTPStatus.METHOD_NOT_ALLOWED),
         Kind("request-entity-too-large", "The body is too long", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         Kind("request-uri-too-long", "The URL is too long", HTTPStatus.REQUEST_URI_TOO_LONG),
-        Kind("unsupported-media-type", "The body is no JSON", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        Kind("unsupported-media-type", "The body is of another kind", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         Kind("too-many-requests", "Too many requests", HTTPStatus.TOO_MANY_REQUESTS),
         Kind(
             "request-header-fields-too-large",

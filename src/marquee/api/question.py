@@ -29,6 +29,11 @@ class Question(msgspec.Struct, frozen=True, dict=True):
     is_heavy: bool = False
     """Whether it is as much work as a hundred others."""
 
+    media_type: str = "application/json"
+    """Of what is answered."""
+    callback: str = ""
+    """A function of the asking page that the answer is handed to, as a script (JSONP); empty: none."""
+
     @cached_property
     def digest(self) -> bytes:
         """What the cache knows it by: a hundred names with ten titles each are 400 KB."""

@@ -11,9 +11,9 @@ import msgspec
 
 from marquee.api.headers import Pairs
 from marquee.api.question import Question
-from marquee.search.answer import ENVELOPE, Answer
+from marquee.search.answer import ENVELOPE, Answer, Rendered
 
-JSON = (b"content-type", b"application/json")
+JSON, SCRIPT = "application/json", "text/javascript"
 
 
 class Reply(NamedTuple):
@@ -61,6 +61,8 @@ def _tells_stale_only(kind: type[Answer]) -> bool:
 
 def encode_head(question: Question, generation: str, is_stale: bool, started: float) -> bytes:
     """Return the beginning of an answer's JSON; `started` is a time of `time.perf_counter`."""
+    if question.answer is Rendered:
+        return b""
     took_ms = round((time.perf_counter() - started) * 1000, 2)
     values = {"query": question.query, "generation": generation, "stale": is_stale, "took_ms": took_ms}
     head = {name: values[name] for name in _list_envelope(question.answer)}
@@ -71,6 +73,20 @@ def encode_head(question: Question, generation: str, is_stale: bool, started: fl
 
 def encode_tail(question: Question, answer: Answer) -> bytes:
     """Return the rest of an answer's JSON, from the comma after the envelope on."""
+    if isinstance(answer, Rendered):
+        return answer.body
     values = {name: getattr(answer, name) for name in _list_envelope(question.answer)}
     head = {name: value for name, value in values.items() if value is not msgspec.UNSET}
     return msgspec.json.encode(answer)[len(msgspec.json.encode(head)) - 1 :]
+
+
+def finish(content: bytes, media_type: str = JSON, callback: str = "") -> tuple[bytes, Pairs]:
+    """Return the body of an answer and the headers that describe it.
+
+    With a callback, JSON becomes a script that hands it to this function of the asking page (JSONP).
+    """
+    if callback:
+        # The comment, so that no plug-in can be made to take the script for a file of its own kind.
+        content, media_type = b"/**/" + callback.encode() + b"(" + content + b");", SCRIPT
+    described = [(b"content-type", media_type.encode()), (b"content-length", str(len(content)).encode())]
+    return content, described

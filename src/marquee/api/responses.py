@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
@@ -12,7 +14,7 @@ from marquee.api.problems import MEDIA_TYPE, PROBLEM_TYPES, Kind, ParameterError
 Responses = dict[int, ResponseSpec]
 
 
-def data_of(answer: type, status: int = 200, media_type: str = "application/json") -> Responses:
+def data_of(answer: Any, status: int = 200, media_type: str = "application/json") -> Responses:
     """Document the answer of a request that succeeded."""
     spec = ResponseSpec(answer, description="The answer.", media_type=media_type, generate_examples=False)
     return {status: spec}

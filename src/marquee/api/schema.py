@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from litestar import Litestar, Request
@@ -22,6 +22,7 @@ from litestar.openapi.spec import SecurityScheme, Tag
 
 from marquee.api.components import describe_structs
 from marquee.api.problems import MEDIA_TYPE
+from marquee.api.reply import SCRIPT
 
 Json = dict[str, Any]
 
@@ -38,6 +39,11 @@ TAGS = [
         "actors",
         "People: search, completion, many names at once, profiles. Reading takes no token, or one of the "
         "role `read` where `MARQUEE_PUBLIC` is off.",
+    ),
+    Tag(
+        "reconciliation",
+        "The W3C Reconciliation API, as OpenRefine asks it: 0.2 at `/reconcile`, the draft of 1.0 at "
+        "`/reconcile/v1`. Every page may read it. Tokens as for actors; the description takes none.",
     ),
     Tag("titles", "Films, series and other titles: search, details, cast. Tokens as for actors."),
     Tag(
@@ -105,8 +111,14 @@ _OF_STATUS = {
     "503": ("Retry-After",),
 }
 
-DATA_TAGS = {"actors", "titles"}
+DATA_TAGS = {"actors", "titles", "reconciliation"}
 """What the questions of apps are tagged with: their answers are data of a generation."""
+TERMS = {
+    "reconcileService", "reconcileSuggestProperty", "reconcileSuggestType", "reconcilePropose",
+    "reconcileDraftService", "reconcileDraftSuggestProperty", "reconcileDraftSuggestType",
+    "reconcileDraftPropose",
+}  # fmt: skip
+"""But for these, which answer the same from any."""
 
 IF_NONE_MATCH: Json = {
     "name": "If-None-Match",
@@ -142,11 +154,13 @@ def build(app: Litestar) -> Json:
     }
     examples = json.loads((files("marquee.api") / "examples.json").read_text())
     for operation in list_operations(document):
-        is_data = not DATA_TAGS.isdisjoint(operation["tags"])
+        is_data = not DATA_TAGS.isdisjoint(operation["tags"]) and operation["operationId"] not in TERMS
         if is_data and "requestBody" not in operation:
             operation.setdefault("parameters", []).append(IF_NONE_MATCH.copy())
             operation["responses"]["304"] = NOT_MODIFIED.copy()
         _tidy(operation)
+        if any(each["name"] == "callback" for each in operation.get("parameters", [])):
+            operation["responses"]["200"]["content"][SCRIPT] = {"schema": {"type": "string"}}
         for status, response in operation["responses"].items():
             _add_headers(response, status, is_data=is_data)
         if operation["operationId"] == "requestJob":
@@ -169,8 +183,15 @@ def _list_structs(app: Litestar) -> set[type[msgspec.Struct]]:
     handlers = [each for route in app.routes for each in getattr(route, "route_handlers", [])]
     found: set[Any] = {getattr(each.operation_class, "body", None) for each in handlers}
     for each in handlers:
-        found |= {spec.data_container for spec in (each.responses or {}).values()}
+        for spec in (each.responses or {}).values():
+            found |= _open_up(spec.data_container)
     return {each for each in found if isinstance(each, type) and issubclass(each, msgspec.Struct)}
+
+
+def _open_up(kind: Any) -> set[Any]:
+    """Return the types that a union or a container is made of."""
+    parts = get_args(kind)
+    return set[Any]().union(*map(_open_up, parts)) if parts else {kind}
 
 
 def _tidy(operation: Json) -> None:
@@ -213,7 +234,9 @@ def _add_example(operation: Json, key: str, example: Json) -> None:
         (sent,) = operation["requestBody"]["content"].values()
         sent.setdefault("examples", {})[key] = {"summary": summary, "value": example["body"]}
     if "answer" in example:
-        (answered,) = operation["responses"][str(example["status"])]["content"].values()
+        answers = operation["responses"][str(example["status"])]["content"]
+        answered = answers.get(SCRIPT) if "callback" in example.get("parameters", {}) else None
+        answered = answered or next(iter(answers.values()))
         answered.setdefault("examples", {})[key] = {"summary": summary, "value": example["answer"]}
 
 

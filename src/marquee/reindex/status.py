@@ -150,6 +150,11 @@ class DataAge:
             self._begin_reading(generation)
         return measure_age(meta)
 
+    def tell_source(self, generation: str) -> str | None:
+        """Return the kind of source a generation was built from; None where it can't be read."""
+        meta, _ = self._known.get(generation, (None, 0.0))
+        return meta.source.kind if meta else None
+
     def _begin_reading(self, generation: str) -> asyncio.Task[None]:
         reading = self._reading.get(generation)
         if reading is None:

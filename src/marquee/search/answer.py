@@ -160,6 +160,15 @@ class TitleSearchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Best first."""
 
 
+class Rendered(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer in the form of somebody else's protocol, which has no place for an envelope."""
+
+    generation: str
+    """The generation it was answered from; its header alone tells."""
+    body: bytes
+    """All that is sent."""
+
+
 Answer = (
     SearchAnswer
     | MatchAnswer
@@ -169,6 +178,7 @@ Answer = (
     | CreditsAnswer
     | CastAnswer
     | TitleSearchAnswer
+    | Rendered
 )
 ENVELOPE = ("query", "generation", "stale", "took_ms")
 """Fields that come first in every answer that has them; what follows depends on question and generation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -31,12 +32,14 @@ from marquee.search.answer import (
 from marquee.search.cursor import Cursor, decode_cursor, encode_cursor
 from marquee.search.explanation import explain
 from marquee.search.rank import Hints, Ranked, is_ambiguous, propose
+from marquee.search.reconciliation import Candidate, EntityQuery, judge
 from marquee.search.request import (
     CreditsRequest,
     MatchRequest,
     SearchRequest,
     SuggestRequest,
     TitleSearchRequest,
+    make_key,
 )
 from marquee.search.retrieval import Question, Retrieval
 from marquee.search.suggest import Completed, Suggestion, rank_suggestions
@@ -99,6 +102,35 @@ class Lookup:
                 candidates=candidates,
             )
         return MatchAnswer(generation=generation, results=results)
+
+    async def reconcile(self, rows: Sequence[EntityQuery]) -> tuple[str, list[list[Candidate]]]:
+        """Return the generation, and for each row whom it may mean; raises as `search` does."""
+        asked = [
+            (place, Question(key=key, hints=each.hints))
+            for place, each in enumerate(rows)
+            for key in filter(None, map(make_key, each.names))
+        ]
+        generation, rankings = await self._retrieval.rank([question for _, question in asked])
+        ids = {each for row in rows for each in row.ids}
+        people: dict[str, Actor] = {}
+        if ids:
+            found, people = await self.find_actors(sorted(ids))
+            if found != generation:  # swapped in between: everything once more, in the new one
+                return await self.reconcile(rows)
+        by_row: list[list[list[Ranked]]] = [[] for _ in rows]
+        for (place, _), ranked in zip(asked, rankings, strict=True):
+            by_row[place].append(ranked)
+        judged: list[list[Candidate]] = []
+        for row, found_by_name in zip(rows, by_row, strict=True):
+            await asyncio.sleep(0)  # a row with many values takes a while: other requests come in between
+            own = (people[each] for each in dict.fromkeys(row.ids) if each in people)
+            judged.append(judge(row, found_by_name, own))
+        return generation, judged
+
+    async def find_actors(self, ids: Sequence[str]) -> tuple[str, dict[str, Actor]]:
+        """Return the generation, and those who are there by id, each id once; raises as `search` does."""
+        found = await self._retrieval.collect("actors", [query.build_ids(ids)], Actor)
+        return found.generation, {doc_id: actor for doc_id, (actor, _) in found.documents[0].items()}
 
     async def suggest(self, request: SuggestRequest) -> SuggestAnswer:
         """Complete a name while it is typed; raises as `search` does."""

@@ -61,6 +61,8 @@ def read_body(kind: type[AnyStruct], body: bytes) -> AnyStruct:
         raise RequestError({part[1] if part else "body": describe_violation(error)}) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RequestError({"body": f"is not JSON: {error}"}) from error
+    except RecursionError as error:
+        raise RequestError({"body": "is nested too deeply"}) from error
 
 
 def describe_violation(error: msgspec.ValidationError) -> str:

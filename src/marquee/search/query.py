@@ -205,6 +205,11 @@ def build_title_search(key: str) -> dict[str, Json]:
     return {route: _body(query, CANDIDATES_PER_ROUTE, TITLE_FIELDS) for route, query in routes.items()}
 
 
+def build_ids(ids: Sequence[str]) -> dict[str, Json]:
+    """Return the body that finds people by id."""
+    return {"id": _body({"ids": {"values": list(ids)}}, len(ids), ACTOR_FIELDS)}
+
+
 def _distinct(key: str) -> list[str]:
     """Return each word once: a name repeated twenty times asks for no more than the name."""
     return list(dict.fromkeys(key.split()))

@@ -184,7 +184,7 @@ def _weigh(
     weight = POPULARITY_WEIGHT if words > 1 else POPULARITY_WEIGHT_ONE_WORD
     popularity = weight * actor.popularity
     born = HINT_BONUS if _is_born(actor, hints) else 0.0
-    title = HINT_BONUS if _is_known_for(actor, hints) else 0.0
+    title = HINT_BONUS if is_known_for(actor, hints.titles) else 0.0
     explanation = Explanation(
         name=round(name, 4),
         exact=exact,
@@ -203,9 +203,10 @@ def _is_born(actor: Actor, hints: Hints) -> bool:
     return abs(actor.birth_year - hints.born) <= hints.born_tolerance
 
 
-def _is_known_for(actor: Actor, hints: Hints) -> bool:
+def is_known_for(actor: Actor, titles: Iterable[str]) -> bool:
+    """Say whether somebody is known for one of some titles, normalised and perhaps misspelt."""
     return any(
         similarity.compare_spelling(title, names.normalise(known.title)) >= 0.8
-        for title in hints.titles
+        for title in titles
         for known in actor.known_for
     )

@@ -37,7 +37,8 @@ MAX_LETTERS = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def _key(q: str) -> str:
+def make_key(q: str) -> str:
+    """Return what is searched for where this was typed: normalised, MAX_TOKENS words at most, or nothing."""
     return " ".join(normalise(q)[:MAX_LETTERS].split()[:MAX_TOKENS])
 
 
@@ -49,7 +50,7 @@ class TypedRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """The normalised query, never empty, of MAX_TOKENS words at most."""
-        return _key(self.q)
+        return make_key(self.q)
 
 
 class SearchRequest(TypedRequest, frozen=True, kw_only=True):
@@ -95,7 +96,7 @@ class MatchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def key(self) -> str:
         """The normalised name, never empty."""
-        return _key(self.name)
+        return make_key(self.name)
 
     @property
     def titles(self) -> tuple[str, ...]:
