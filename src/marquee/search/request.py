@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -42,12 +43,12 @@ def make_key(q: str) -> str:
     return " ".join(normalise(q)[:MAX_LETTERS].split()[:MAX_TOKENS])
 
 
-class TypedRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TypedRequest(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Any question that somebody typed."""
 
     q: Query
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The normalised query, never empty, of MAX_TOKENS words at most."""
         return make_key(self.q)
