@@ -200,10 +200,10 @@ async def test_a_redis_that_is_killed_and_comes_back(
 async def test_a_burst_is_counted_by_all_processes_together(redis_url: str) -> None:
     limit = RateLimitItemPerMinute(100)
     async with open_rates(redis_url) as one, open_rates(redis_url) as other:
-        asked = [rates.spend(limit, "somebody") for _ in range(150) for rates in (one, other)]
+        asked = [rates.spend(limit, "somebody") for _ in range(250) for rates in (one, other)]
         let_in = [not wait_s for wait_s in await asyncio.gather(*asked)]
-        # Whoever found no connection in time was counted by its own process: no more than its share.
-        assert 100 <= sum(let_in) <= 200
+        # Whom Redis did not count in time (a busy machine) his process did, each up to the limit.
+        assert 100 <= sum(let_in) <= 300
 
 
 @pytest.fixture
