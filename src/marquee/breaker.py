@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from marquee import standstill
+
 State = Literal["closed", "open", "half-open"]
 STATES: tuple[State, ...] = ("closed", "open", "half-open")
 
@@ -56,11 +58,13 @@ class Breaker:
             if self._is_trying or not self._is_due():
                 raise BreakerOpenError
             self._is_trying = True
+        stood = standstill.count()
         try:
             yield is_trial
         except self._failures:
             # Calls that began before it opened tell nothing new; their end must not put off the trial.
-            if is_trial or self._failed < self._threshold:
+            tells = is_trial or self._failed < self._threshold
+            if tells and standstill.count() == stood:
                 self._failed += 1
                 self._opened_at = self._clock()
             raise

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import msgspec
+import psutil
 import pytest
 
 from marquee.engine.cluster import Endpoint
@@ -19,6 +20,7 @@ from tests.engine_faults import EngineFaults, Spoil
 pytestmark = pytest.mark.anyio
 
 SEARCH = "/v1/actors/search"
+DEADLINE_S = 2.0
 SOMEBODY = "nm0350453"
 WHOLE = (engine_faults.be_another, engine_faults.refuse_all, engine_faults.lock_out, engine_faults.forbid)
 """What spoils every answer, not those of searches alone."""
@@ -46,6 +48,16 @@ async def client(url: str, faults: EngineFaults) -> AsyncIterator[httpx.AsyncCli
         yield client
         faults.spoil, faults.delay_s = engine_faults.pass_on, 0.0
         await expect_well(client)
+
+
+def find_listener(port: int) -> psutil.Process:
+    """Return the process that listens there."""
+    (pid,) = {
+        each.pid
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr[1] == port
+    }
+    return psutil.Process(pid)
 
 
 async def expect_well(client: httpx.AsyncClient) -> None:
@@ -171,6 +183,26 @@ async def test_a_client_that_hangs_up_harms_nobody(client: httpx.AsyncClient, fa
             await client.get(SEARCH, params={"q": f"gone {number}"}, timeout=0.05)
     faults.delay_s = 0.0
     await expect_well(client)
+
+
+@pytest.mark.parametrize("waits_for_a_place", [False, True])
+async def test_a_service_that_was_frozen_asks_again_for_who_still_waits(
+    client: httpx.AsyncClient, faults: EngineFaults, waits_for_a_place: bool
+) -> None:
+    process = find_listener(client.base_url.port or 0)
+    faults.delay_s = 0.3
+    names = ["robert deniro", "meryl streap", "al pachino", "brad pit"][: 4 if waits_for_a_place else 2]
+    asked = [asyncio.create_task(client.get(SEARCH, params={"q": name})) for name in names]
+    await asyncio.sleep(0.1)
+    process.suspend()
+    try:
+        # The engine has answered meanwhile, but longer ago than a request may take.
+        await asyncio.sleep(DEADLINE_S + 0.5)
+        faults.delay_s = 0.0
+    finally:
+        process.resume()
+    answers = await asyncio.gather(*asked)
+    assert [each.status_code for each in answers] == [200] * len(names), [each.text for each in answers]
 
 
 async def test_asking_how_it_is_is_no_load(client: httpx.AsyncClient, faults: EngineFaults) -> None:

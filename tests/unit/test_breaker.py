@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from marquee import standstill
 from marquee.breaker import Breaker, BreakerOpenError
 
 
@@ -106,3 +107,15 @@ def test_calls_that_were_under_way_when_it_opened_do_not_put_off_the_trial(
     assert late.__exit__(OSError, OSError("away"), None) in (None, False)
     clock.now_s += 0.1
     assert state_of(breaker) == "half-open"
+
+
+def test_what_fails_while_this_process_stood_still_is_nobodys_failure(breaker: Breaker) -> None:
+    for _ in range(5):
+        with pytest.raises(OSError, match="away"), breaker.guard():
+            standstill.note(standstill.MIN_S)
+            raise OSError("away")
+    assert state_of(breaker) == "closed"
+    fail(breaker, times=2)
+    standstill.note(standstill.MIN_S / 2)
+    fail(breaker)
+    assert state_of(breaker) == "open", "a little late is no standstill"

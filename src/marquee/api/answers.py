@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from cachetools import LRUCache
 from litestar import Request
 
-from marquee import __version__, correlation
+from marquee import __version__, correlation, standstill
 from marquee.api.admission import Admission
 from marquee.api.cache import Cache, Entry, Key
 from marquee.api.headers import Pairs
@@ -24,7 +24,7 @@ from marquee.api.question import Question
 from marquee.api.reply import Reply, encode_head, encode_tail, finish, is_known, make_etag
 from marquee.engine import budget
 from marquee.engine.budget import Budget
-from marquee.errors import MarqueeError, OverloadedError
+from marquee.errors import EngineUnavailableError, MarqueeError, OverloadedError
 from marquee.reindex.status import DataAge
 from marquee.search.answer import Answer
 from marquee.search.lookup import Lookup
@@ -204,7 +204,7 @@ class Answers:
         flight = self._flights[key] = asyncio.get_running_loop().create_future()
         try:
             # Not as a task of its own, for 25 µs: the server ends no request whose client has hung up.
-            done = await self._fly(question, work, key)
+            done = await self._try_to_fly(question, work, key)
         except BaseException as error:
             flight.set_exception(error if isinstance(error, Exception) else _cut_off())
             flight.exception()  # taken, also where nobody waits
@@ -214,6 +214,16 @@ class Answers:
             return done
         finally:
             del self._flights[key]
+
+    async def _try_to_fly(self, question: Question, work: Work, key: Key) -> _Done:
+        """Return an answer; what a standstill of this process ended is begun again, once."""
+        stood = standstill.count()
+        try:
+            return await self._fly(question, work, key)
+        except (EngineUnavailableError, OverloadedError):
+            if standstill.count() == stood:
+                raise
+        return await self._fly(question, work, key)
 
     async def _fly(
         self,

@@ -9,13 +9,16 @@ from typing import Any, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, ProcessCollector
 
+from marquee import standstill
+
 Source = Literal["client", "memory", "redis", "engine", "shared"]
 """`client`: it had it already (304); `shared`: somebody else was just being answered the same."""
 STAGES = ("queue", "cache", "engine", "rerank", "encode")
 # From a cached answer to the deadline, with the promise of 500 ms as a bound, so that its share is exact.
 BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 LAG_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
-LOOK_AT_LOOP_EVERY_S = 0.5
+# Oftener than any deadline ends, so that a standstill is known before what it ended is judged.
+LOOK_AT_LOOP_EVERY_S = 0.1
 
 
 class Stages(NamedTuple):
@@ -112,4 +115,6 @@ class Measures:
         while True:
             due = loop.time() + LOOK_AT_LOOP_EVERY_S
             await asyncio.sleep(LOOK_AT_LOOP_EVERY_S)
-            self._lag.observe(max(0.0, loop.time() - due))
+            late_s = max(0.0, loop.time() - due)
+            self._lag.observe(late_s)
+            standstill.note(late_s)
