@@ -49,6 +49,8 @@ YEARS = 12
 """Sources that are told apart: generations kept at once are fewer."""
 PAUSE_S, FROZEN_S, AWAY_S = (4.0, 10.0), (1.0, 9.0), (0.0, 3.0)
 ENDS_WITHIN_S = 180.0
+BEFORE_S = 20.0
+"""What was done so long before a request failed may be why."""
 LOOK_EVERY_S = 0.1
 
 
@@ -261,8 +263,13 @@ def report(
         f"{'the same as' if swapped == succeeded else 'not those that'} succeeded",
         highlight=False,
     )
-    for each in (*unexcused[:5], *mixed[:5]):
-        OUT.print(f"  {each}", highlight=False)
+    for each in unexcused[:20]:
+        before = [f"{one.action} {one.member} {each.due_at - one.at:.1f} s before" for one in events
+                  if 0 <= each.due_at + each.took_ms / 1000 - one.at < BEFORE_S]  # fmt: skip
+        OUT.print(f"  {each.status} after {each.took_ms:.0f} ms: {each.problem}", highlight=False)
+        OUT.print(f"    {', '.join(before)}", highlight=False)
+    for one in mixed[:5]:
+        OUT.print(f"  {one}", highlight=False)
     for job in rebuilds.ended:
         if job["state"] != "succeeded":
             OUT.print(f"  {job['id']} {job['state']}: {job['reason']}", highlight=False)

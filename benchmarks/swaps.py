@@ -63,6 +63,8 @@ class Sample(msgspec.Struct, frozen=True):
     status: int
     generation: str
     years: tuple[int | None, ...]
+    problem: str = ""
+    """What came instead of an answer."""
 
 
 class Traffic:
@@ -82,6 +84,7 @@ class Traffic:
     async def ask(self, session: aiohttp.ClientSession, due_at: float) -> None:
         path, params = self._make_path()
         status, generation, years = 0, "", ()  # type: tuple[int, str, tuple[int | None, ...]]
+        problem = ""
         try:
             url = self._rng.choice(self._urls)
             async with session.get(url + path, params=params) as response:
@@ -91,10 +94,12 @@ class Traffic:
                 generation = answer["generation"]
                 found = answer.get("hits", answer.get("suggestions", []))
                 years = tuple(sorted({each["birth_year"] for each in found}))
-        except aiohttp.ClientError:
-            status = 0
+            else:
+                problem = body[:200].decode(errors="replace")
+        except aiohttp.ClientError as error:
+            status, problem = 0, repr(error)
         took_ms = (time.perf_counter() - due_at) * 1000
-        self.samples.append(Sample(due_at, took_ms, status, generation, years))
+        self.samples.append(Sample(due_at, took_ms, status, generation, years, problem))
 
     async def measure_capacity(self, session: aiohttp.ClientSession) -> float:
         """Return the requests per second that CLIENTS clients get, each asking again at once."""
