@@ -105,10 +105,12 @@ class Tries:
         """Return the error of a call that takes too long."""
         return TimedOutError(f"no answer from {self._options.shown_url} within {self._timeout_s:g} s")
 
-    def lost(self, reason: object) -> ConnectionLostError:
+    def lost(self, reason: Exception) -> ConnectionLostError:
         """Return the error of a connection that failed or broke."""
         said = " ".join(str(reason).split()) or type(reason).__name__
-        return ConnectionLostError(f"no answer from {self._options.shown_url}: {said}")
+        error = ConnectionLostError(f"no answer from {self._options.shown_url}: {said}")
+        error.__cause__ = reason
+        return error
 
     def plan(self, error: ClientError) -> float:
         """Return the seconds to wait for another try; raises the error where there is none."""
