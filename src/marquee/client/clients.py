@@ -75,7 +75,7 @@ class Client(Reading, Administration):
     def follow(self, following: Following) -> Iterator[Job]:
         """Yield a job whenever it changes, until it has ended."""
         tries = Tries(self._options, is_repeatable=True, timeout_s=math.inf)
-        while not following.has_ended:
+        while True:
             following.begin()
             try:
                 with self._http.stream(**_request(self._options, following.call)) as response:
@@ -86,6 +86,8 @@ class Client(Reading, Administration):
                         for job in following.feed(chunk):
                             tries.begin_anew()
                             yield job
+                        if following.has_ended:
+                            return
                 following.check_end()
             except _BROKEN as error:
                 wait_s = tries.plan(tries.lost(error))
@@ -160,7 +162,7 @@ class AsyncClient(Reading, Administration):
     async def follow(self, following: Following) -> AsyncIterator[Job]:
         """Yield a job whenever it changes, until it has ended."""
         tries = Tries(self._options, is_repeatable=True, timeout_s=math.inf)
-        while not following.has_ended:
+        while True:
             following.begin()
             try:
                 async with self._http.stream(**_request(self._options, following.call)) as response:
@@ -171,6 +173,8 @@ class AsyncClient(Reading, Administration):
                         for job in following.feed(chunk):
                             tries.begin_anew()
                             yield job
+                        if following.has_ended:
+                            return
                 following.check_end()
             except _BROKEN as error:
                 wait_s = tries.plan(tries.lost(error))

@@ -46,6 +46,8 @@ class Following:
         if len(self._left) > MAX_EVENT_BYTES:
             raise NotUnderstoodError("what is followed sends no events of a job")
         for line in lines:
+            if self.has_ended:
+                return
             name, _, value = line.rstrip(b"\r").partition(b":")
             if name == b"data":
                 self._data.append(value.removeprefix(b" "))

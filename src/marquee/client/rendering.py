@@ -133,8 +133,9 @@ def _table(
     )
     body = "".join(f"<tr>{''.join(_cell(row[place]) for place in shown)}</tr>" for row in rows)
     return (
-        # The class keeps a notebook from reading dollar signs as formulas.
-        f'<table class="tex2jax_ignore mathjax_ignore"><caption style="text-align:left">{escape(" · ".join(told))}</caption>'
+        # The classes keep a notebook from reading dollar signs as formulas.
+        '<table class="tex2jax_ignore mathjax_ignore">'
+        f'<caption style="text-align:left">{escape(" · ".join(told))}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
