@@ -52,8 +52,9 @@ def render_search(answer: SearchAnswer) -> str:
 def render_suggestions(answer: SuggestAnswer) -> str:
     """Return completions as a table, what was typed in bold."""
     rows = [(_mark(each), _life(each), each.known_for, each.nconst) for each in answer.suggestions]
-    caption = f"{len(rows)} completions of “{answer.query}”"
-    return _table(caption, ("name", "years", "known for", "id"), rows, (), answer.stale)
+    return _table(
+        f"Completions of “{answer.query}”", ("name", "years", "known for", "id"), rows, (), answer.stale
+    )
 
 
 def render_matches(answer: MatchAnswer) -> str:
@@ -78,15 +79,15 @@ def render_credits(answer: CreditsAnswer) -> str:
         (each.year, _strong(each.title), each.title_type, each.category, _list(each.characters), each.tconst)
         for each in answer.credits
     ]
-    notes = ("There are more: see next_cursor.",) if answer.next_cursor else ()
+    notes = ("There are more.",) if answer.next_cursor else ()
     columns = ("year", "title", "type", "as", "characters", "id")
-    return _table(f"{len(rows)} credits", columns, rows, notes, bool(answer.stale))
+    return _table("Credits, newest first", columns, rows, notes, bool(answer.stale))
 
 
 def render_cast(answer: CastAnswer) -> str:
     """Return who is in a title, in billing order."""
     rows = [(_strong(each.name), each.category, _list(each.characters), each.nconst) for each in answer.cast]
-    return _table(f"{len(rows)} people", ("name", "as", "characters", "id"), rows, (), bool(answer.stale))
+    return _table("Cast, in billing order", ("name", "as", "characters", "id"), rows, (), bool(answer.stale))
 
 
 def render_titles(answer: TitleSearchAnswer) -> str:
