@@ -228,7 +228,7 @@ def administer(url: str) -> None:
         with pytest.raises(client.ConflictError) as running:
             admin.request_job()
         assert running.value.type == "/problems/job-running"
-        assert msgspec.json.decode(running.value.problem.job)["id"] == job.id
+        assert running.value.job == job
         following = admin.follow_job(job.id)
         assert next(following) == job
         cancelled = admin.cancel_job(job.id)

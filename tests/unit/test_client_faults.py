@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from marquee import client
-from marquee.client import AsyncClient, Client
+from marquee.client import AsyncClient, Client, patience
 from marquee.client.errors import class_of
-from marquee.client.patience import read_retry_after
+from marquee.client.patience import Options, Tries, read_retry_after
 from marquee.errors import SettingsError
 from tests.misbehaving import Misbehaving, cut, drip, hang, refuse, reply, run_misbehaving, stream
 
@@ -29,6 +29,12 @@ JOB = {
 }  # fmt: skip
 
 Ask = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a moment only where the service does not say how long."""
+    monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.01)
 
 
 @pytest.fixture
@@ -98,6 +104,18 @@ def test_a_longer_wait_than_one_is_willing_to_is_not_begun(server: Misbehaving, 
     assert time.monotonic() - began < 2
     assert (raised.value.retry_after_s, raised.value.request_id) == (60.0, "r1")
     assert len(server.asked) == 1
+
+
+def test_each_wait_is_twice_the_one_before_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.2)
+    tries = Tries(Options(base_url="http://host", retries=2000, max_retry_wait_s=3), is_repeatable=True)
+    waits = [tries.plan(client.ConnectionLostError("broken")) for _ in range(2000)]
+    for place, wait_s in enumerate(waits[:3]):
+        assert 0.1 * 2**place <= wait_s <= 0.3 * 2**place
+    assert len(set(waits[:3])) == 3, "clients that were cut off at once don't come back at once"
+    assert set(waits[10:]) == {3}
+    with pytest.raises(client.ConnectionLostError):
+        tries.plan(client.ConnectionLostError("broken"))
 
 
 def test_all_tries_and_waits_end_in_time(server: Misbehaving, ask: Ask) -> None:
@@ -342,6 +360,11 @@ def test_what_a_newer_service_says_more_does_no_harm(server: Misbehaving, ask: A
     (job,) = ask("jobs").jobs
     assert (job.state, job.kind, job.has_ended) == ("dreaming", "nap", False)
     assert pickle.loads(pickle.dumps(job)) == job  # noqa: S301
+    server.will(refuse(409, job=JOB | {"state": "dreaming"}), refuse(409), refuse(409, job={"id": 3}))
+    for state in ("dreaming", None, None):
+        with pytest.raises(client.ConflictError) as raised:
+            ask("request_job")
+        assert (raised.value.job and raised.value.job.state) == state
 
 
 def test_a_match_without_one_of_its_results_is_not_understood(server: Misbehaving, ask: Ask) -> None:
@@ -358,14 +381,16 @@ def test_a_match_without_one_of_its_results_is_not_understood(server: Misbehavin
     [
         {"base_url": ""}, {"base_url": "127.0.0.1:8000"}, {"base_url": "ftp://host"}, {"base_url": "http://"},
         {"base_url": "http://host:70000"}, {"base_url": "http://[::1"}, {"token": "a\nb"}, {"token": "ä"},
-        {"timeout_s": 0}, {"timeout_s": float("nan")}, {"retries": -1}, {"max_retry_wait_s": -0.1},
+        {"timeout_s": 0}, {"timeout_s": float("nan")}, {"timeout_s": float("inf")}, {"retries": -1},
+        {"max_retry_wait_s": -0.1}, {"max_retry_wait_s": float("nan")},
+        {"base_url": f"ftp://somebody:{TOKEN}@host"},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_options_that_cannot_be_used_are_told_at_once(kind: Any, options: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as raised:
         kind(**options)
-    assert options.get("token", "\0") not in str(raised.value)
+    assert options.get("token", TOKEN) not in str(raised.value)
 
 
 def test_a_path_of_the_address_is_kept_and_ids_stay_in_theirs(server: Misbehaving) -> None:
