@@ -17,17 +17,22 @@ LAYERS = {
     "breaker": 0, "correlation": 0, "errors": 0, "progress": 0, "standstill": 0,
     "settings": 1, "names": 1, "redaction": 1, "logs": 1, "tracing": 1,
     "catalog": 2, "engine": 2,
-    "search": 3, "reindex": 4, "api": 5, "terminal": 6, "cli": 7,
+    "search": 3, "reindex": 4, "api": 5, "client": 5, "terminal": 6, "cli": 7,
 }  # fmt: skip
-STRANGERS = {("catalog", "engine"), ("engine", "catalog")}
+STRANGERS = {
+    ("catalog", "engine"), ("engine", "catalog"),
+    # A client knows the service by what it answers alone.
+    ("client", "api"), ("api", "client"), ("client", "engine"),
+}  # fmt: skip
 
 # Which modules may import a library, by path prefix. Elastic's own transport counts as its client.
-HOMES = {
+HOMES: dict[str, str | tuple[str, ...]] = {
     "elasticsearch": "engine/cluster.py",
     "elastic_transport": "engine/cluster.py",
     "rapidfuzz": "search/similarity.py",
     "apprise": "reindex/alerts.py",
     "apscheduler": "reindex/schedule.py",
+    "httpx": ("catalog/download.py", "engine/node/boot.py", "client/clients.py"),
     "litestar": "api/",
     "prometheus_client": "api/",
     "redis": "api/",
