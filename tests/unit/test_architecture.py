@@ -17,10 +17,13 @@ LAYERS = {
     "breaker": 0, "correlation": 0, "errors": 0, "progress": 0,
     "settings": 1, "names": 1, "redaction": 1, "logs": 1, "tracing": 1,
     "catalog": 2, "engine": 2,
-    "search": 3, "reindex": 4, "matching": 5, "api": 5, "terminal": 6, "cli": 7,
+    "search": 3, "reindex": 4, "api": 5, "client": 5, "matching": 6, "terminal": 7, "cli": 8,
 }  # fmt: skip
 STRANGERS = {
-    ("catalog", "engine"), ("engine", "catalog"), ("matching", "reindex"), ("reindex", "matching"),
+    ("catalog", "engine"), ("engine", "catalog"),
+    # A client knows the service by what it answers alone.
+    ("client", "api"), ("api", "client"), ("client", "engine"),
+    ("matching", "api"), ("matching", "reindex"),
 }  # fmt: skip
 
 # Which modules may import a library, by path prefix. Elastic's own transport counts as its client.
@@ -30,6 +33,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "rapidfuzz": "search/similarity.py",
     "apprise": "reindex/alerts.py",
     "apscheduler": "reindex/schedule.py",
+    "httpx": ("catalog/download.py", "engine/node/boot.py", "client/clients.py"),
     "litestar": "api/",
     "prometheus_client": "api/",
     "redis": "api/",

@@ -36,7 +36,11 @@ def descend(kind: type[errors.MarqueeError]) -> Iterator[type[errors.MarqueeErro
         yield from descend(child)
 
 
-ALL = sorted(set(descend(errors.MarqueeError)), key=lambda each: each.__name__)
+# What a client tells of another service's answers is never answered by this one.
+ALL = sorted(
+    {each for each in descend(errors.MarqueeError) if not each.__module__.startswith("marquee.client")},
+    key=lambda each: each.__name__,
+)
 
 
 def build(kind: type[errors.MarqueeError]) -> errors.MarqueeError:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
-
-import msgspec
 
 from marquee.search import similarity
+from marquee.search.answer import Kind, Match
 
 UNASKED_WEIGHT = 0.3
 """Cost of the share of a name's letters nobody asked for, where several words were typed."""
@@ -23,19 +21,6 @@ MAX_PART_LETTERS = 3
 
 Pair = tuple[str, str, float]
 """A word of the query, the token it stands for or "", and how alike they are."""
-
-Kind = Literal["exact", "prefix", "fuzzy", "phonetic", "partial"]
-
-
-class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """How a name fits the query."""
-
-    kind: Kind
-    """How the query became the name: as it is, begun, misspelt, by its sound, or a part of it."""
-    edits: int
-    """Letters to insert, delete, change or swap, over all matched tokens."""
-    matched: tuple[str, ...]
-    """The tokens of the name that the query's tokens stand for, in the query's order."""
 
 
 def fit(asked: list[str], bearing: list[str]) -> tuple[float, Match]:

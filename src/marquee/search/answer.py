@@ -3,16 +3,68 @@
 The same question gets the same answer from one generation, but for `query`, `stale` and `took_ms`: these and
 the generation come first, so that what follows can be kept encoded (`api/answers`). `stale` says that the
 engine is away, and the answer one of those kept; where it may be absent, that means false.
+
+Nothing is imported here but other structs: clients read answers with them (`client`).
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from marquee.catalog.documents import Actor, CastEntry, Credit, KnownFor, Title
-from marquee.search.alignment import Match
-from marquee.search.rank import Explanation
-from marquee.search.suggest import Suggestion
+
+Kind = Literal["exact", "prefix", "fuzzy", "phonetic", "partial"]
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """How a name fits the query."""
+
+    kind: Kind
+    """How the query became the name: as it is, begun, misspelt, by its sound, or a part of it."""
+    edits: int
+    """Letters to insert, delete, change or swap, over all matched tokens."""
+    matched: tuple[str, ...]
+    """The tokens of the name that the query's tokens stand for, in the query's order."""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a hit stands where it stands: the parts of its rank, which add up to it."""
+
+    name: float
+    """How well the name fits what was typed."""
+    exact: float
+    """For a name spelt just so."""
+    popularity: float
+    """For how popular the person is."""
+    born: float
+    """For the hint `born`, if it fits."""
+    title: float
+    """For the hint `title`, if it fits."""
+    rank: float
+    """The sum, which orders the hits."""
+    routes: tuple[str, ...]
+    """The routes that found the candidate."""
+    reasons: tuple[str, ...] = ()
+    """The same in words."""
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A completion of what was typed."""
+
+    nconst: str
+    """IMDb's id of the person."""
+    name: str
+    """The primary name."""
+    birth_year: int | None
+    """Null where the source does not know it."""
+    death_year: int | None
+    """Null for the living, and where the source does not know it."""
+    known_for: str | None
+    """"Donnie Darko (2001)"."""
+    highlight: tuple[tuple[int, int], ...]
+    """Half-open offsets of the matched parts, in UTF-16 units of `name`."""
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):

@@ -15,7 +15,8 @@ import msgspec
 from marquee import names
 from marquee.catalog.documents import Actor
 from marquee.search import similarity
-from marquee.search.alignment import Match, fit
+from marquee.search.alignment import fit
+from marquee.search.answer import Explanation, Match
 
 # Every constant from the measurements of design.md, 6, recall@1 on names that people find hard to spell.
 POPULARITY_WEIGHT_ONE_WORD = 0.25
@@ -41,27 +42,6 @@ DID_YOU_MEAN_SCORE = 0.5
 # of 22 is too modest on both, one of 40 too sure of hard names.
 SHARPNESS = 28.0
 NOBODY = 0.84
-
-
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a hit stands where it stands: the parts of its rank, which add up to it."""
-
-    name: float
-    """How well the name fits what was typed."""
-    exact: float
-    """For a name spelt just so."""
-    popularity: float
-    """For how popular the person is."""
-    born: float
-    """For the hint `born`, if it fits."""
-    title: float
-    """For the hint `title`, if it fits."""
-    rank: float
-    """The sum, which orders the hits."""
-    routes: tuple[str, ...]
-    """The routes that found the candidate."""
-    reasons: tuple[str, ...] = ()
-    """The same in words."""
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True):

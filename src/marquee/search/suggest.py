@@ -11,6 +11,7 @@ import msgspec
 from marquee import names
 from marquee.catalog.documents import KnownFor
 from marquee.search import similarity
+from marquee.search.answer import Suggestion
 
 # While somebody types, who is meant is mostly somebody famous; a mistyped letter of five still costs more.
 POPULARITY_WEIGHT = 0.14
@@ -39,23 +40,6 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     death_year: int | None = None
     known_for: tuple[KnownFor, ...]
     popularity: float
-
-
-class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """A completion of what was typed."""
-
-    nconst: str
-    """IMDb's id of the person."""
-    name: str
-    """The primary name."""
-    birth_year: int | None
-    """Null where the source does not know it."""
-    death_year: int | None
-    """Null for the living, and where the source does not know it."""
-    known_for: str | None
-    """"Donnie Darko (2001)"."""
-    highlight: tuple[tuple[int, int], ...]
-    """Half-open offsets of the matched parts, in UTF-16 units of `name`."""
 
 
 def rank_suggestions(
