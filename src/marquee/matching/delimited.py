@@ -92,7 +92,7 @@ class Delimited:
 
     def check(self, watch: Watch) -> int:
         """Read all of it, and return how many rows there are; raises TableError as `_read_records`."""
-        path, width, rows, where, raw = self.file.path, len(self.columns), -1, "", ""
+        path, width, rows = self.file.path, len(self.columns), -1
         for raw, fields, line in self._read_records(watch):
             if not fields:
                 continue
@@ -100,28 +100,30 @@ class Delimited:
             where = f"{path}, row {rows:,} (line {line:,})" if rows else f"{path}, line {line:,}"
             if "\0" in raw:
                 raise TableError(f"{where}: holds a NUL byte: is it damaged, or not {self._text.label}?")
-            if len(fields) != width:
-                if self._is_open(raw):
-                    raise TableError(f"{where}: a quote that opens there never closes")
-                lines = raw.count("\n") or raw.count("\r")
-                hint = f", and goes over {lines:,} lines: is a quote missing?" if lines > 1 else ""
-                raise TableError(f"{where}: has {len(fields)} cells where the header has {width}{hint}")
-        if self._is_open(raw):
-            raise TableError(
-                f"{where}: a quote that opens there never closes; `--no-quotes` reads it as text"
-            )
+            fault = self._find_fault(raw)
+            if fault or len(fields) != width:
+                cells = f"has {len(fields)} cells where the header has {width}"
+                raise TableError(f"{where}: {fault or cells}")
         return rows
 
-    def _is_open(self, raw: str) -> bool:
-        """Say whether a record ends inside quotes, which only the last one can."""
+    def _find_fault(self, raw: str) -> str:
+        """Return what is wrong with the quotes of a record, "" for nothing.
+
+        Of one line, what the lenient reader makes of stray quotes is right. Of several, a quote that is missing
+        would have made one row of many.
+        """
         if self._quoting == csv.QUOTE_NONE or '"' not in raw:
-            return False
-        lines = io.StringIO(raw, newline="")
+            return ""
+        lines = list(io.StringIO(raw, newline=""))
         try:
             list(csv.reader(lines, delimiter=self._delimiter, strict=True))
         except csv.Error as error:
-            return "unexpected end of data" in str(error)
-        return False
+            hint = "; `--no-quotes` reads quotes as letters"
+            if "unexpected end of data" in str(error):
+                return f"a quote that opens there never closes{hint}"
+            if len(lines) > 1:
+                return f"goes over {len(lines):,} lines: a quote is missing{hint}"
+        return ""
 
     def read(self, skip: int) -> Iterator[Fields]:
         """Yield what each row says of who is meant, but for the first `skip`."""

@@ -158,7 +158,7 @@ def compress(file: IO[bytes], compression: Compression) -> IO[bytes]:
         # no time stamp: the same rows give the same bytes
         return gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0)  # type: ignore[return-value]
     if compression == ".zst":
-        return zstd.ZstdFile(file, "wb")  # type: ignore[return-value]
+        return zstd.ZstdFile(file, "wb", options={zstd.CompressionParameter.checksum_flag: 1})  # type: ignore[return-value]
     return io.BufferedWriter(_Kept(file), CHUNK_BYTES)
 
 

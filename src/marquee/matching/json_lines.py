@@ -48,10 +48,9 @@ class JsonLines:
                 row = decoder.decode(body)
             except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
                 why = "is nested too deeply" if isinstance(error, RecursionError) else f"is not JSON: {error}"
-                raise TableError(f"{where}: {why}") from error
+                raise TableError(f"{where}: {why}{_explain_array(body, rows)}") from error
             if not isinstance(row, dict):
-                hint = ": a JSON array is no JSON lines, `jq -c '.[]'` makes them" if rows == 1 else ""
-                raise TableError(f"{where}: is no JSON object{hint}")
+                raise TableError(f"{where}: is no JSON object{_explain_array(body, rows)}")
             if len(keys) < MAX_KEYS:
                 keys.update(dict.fromkeys(row))
         self.columns = list(keys)
@@ -87,3 +86,8 @@ class JsonLines:
                 # the blanks after the object are part of the line
                 body = f"{start}{comma}{own.removeprefix('{')}{body[len(stripped) :]}"
             file.write((body + end).encode(self._text.codec, "replace"))
+
+
+def _explain_array(body: str, rows: int) -> str:
+    is_array = rows == 1 and body.lstrip().startswith("[")
+    return ": a JSON array is no JSON lines, `jq -c '.[]'` makes them" if is_array else ""

@@ -86,7 +86,7 @@ def _detect(head: bytes, encoding: str | None) -> tuple[bytes, str]:
     if encoding is not None:
         try:
             name = codecs.lookup(encoding).name
-            b"".decode(name)
+            "a".encode(name)  # "zlib" is a codec, and none of text
         except LookupError as error:
             raise SettingsError(
                 f"--encoding {encoding} is not known: utf-8, cp1252, utf-16, … are"
