@@ -109,8 +109,8 @@ class Delimited:
     def _find_fault(self, raw: str) -> str:
         """Return what is wrong with the quotes of a record, "" for nothing.
 
-        Of one line, what the lenient reader makes of stray quotes is right. Of several, a quote that is missing
-        would have made one row of many.
+        Of one line, what the lenient reader makes of stray quotes is right. Of several, a quote that is
+        missing would have made one row of many.
         """
         if self._quoting == csv.QUOTE_NONE or '"' not in raw:
             return ""
