@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import csv
 import gzip
 import itertools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +25,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import psutil
 
 from benchmarks.error_model import misspell
 from benchmarks.processes import environ_for
@@ -45,6 +47,7 @@ SEED = 1
 JOBS = 4
 PAIR_ROWS = 5_000
 DISTINCT = 5_000
+SAMPLE_EVERY_S = 0.02
 
 
 def make_names() -> Iterator[str]:
@@ -105,13 +108,17 @@ def run_command(path: Path, environ: dict[str, str]) -> tuple[dict[str, Any], fl
     """Run `marquee match`; return its summary, and its peak resident memory in MiB."""
     command = [sys.executable, "-m", "marquee", "match", str(path), "--name", "name", "--overwrite", "--json"]
     command += ["--jobs", str(JOBS)]
+    peak = 0
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        said = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        # Not `ru_maxrss`, which begins with what this process had when it started the other.
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                peak = max(peak, watched.memory_info().rss)
+            time.sleep(SAMPLE_EVERY_S)
+        said, _ = process.communicate()
     assert process.returncode == 0, said
-    return json.loads(said), usage.ru_maxrss / 1024
+    return json.loads(said), peak / 2**20
 
 
 async def measure(
