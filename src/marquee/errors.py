@@ -19,6 +19,7 @@ MarqueeError
 │   ├── SourceMissingError    a folder or file is not there
 │   ├── SourceUnavailableError  the server of the files does not give them
 │   └── SourceDamagedError    a file is truncated, has a wrong header, is not what it claims
+├── TableError                a file of names cannot be read, or what was matched not be written
 ├── ReindexFailedError        a job ended otherwise than it should have
 ├── GateRefusedError          a build is whole, but not good enough to be swapped in
 ├── EngineError               Elasticsearch did not do what was asked
@@ -131,6 +132,10 @@ class SourceUnavailableError(SourceError):
 
 class SourceDamagedError(SourceError):
     """A file of the source is truncated, has a wrong header, or is not what it claims to be."""
+
+
+class TableError(MarqueeError):
+    """A file of names cannot be read, or its matches cannot be written; the text says in which line."""
 
 
 class ReindexFailedError(MarqueeError):

@@ -124,6 +124,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Address the service listens on."""
     port: Port = 8000
     """Port the service listens on; 0 lets the system choose."""
+    token: str = ""
+    """Token that `marquee match --url` shows the service."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["auto", "text", "json"] = "auto"
@@ -134,7 +136,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Answers that take longer are logged with what each stage took; 0: none."""
 
 
-SECRETS = frozenset({"admin_token", "alert_urls", "elasticsearch_api_key", "elasticsearch_url", "redis_url"})
+SECRETS = frozenset(
+    {"admin_token", "alert_urls", "elasticsearch_api_key", "elasticsearch_url", "redis_url", "token"}
+)
 """Settings that may hold a secret. Each is read from a file where its variable has `_FILE` appended
 (`MARQUEE_REDIS_URL_FILE=/run/secrets/redis_url`): an environment shows in process lists and crash reports."""
 

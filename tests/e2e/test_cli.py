@@ -31,7 +31,7 @@ from tests.imdb_server import say
 README = Path(__file__).parents[2] / "README.md"
 COMMANDS = [
     "up", "serve", "worker", "reindex", "jobs", "cancel", "generations", "rollback", "pin", "unpin", "search",
-    "suggest", "status", "synth", "node",
+    "suggest", "match", "status", "synth", "node",
 ]  # fmt: skip
 
 

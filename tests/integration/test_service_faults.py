@@ -55,7 +55,7 @@ def find_listener(port: int) -> psutil.Process:
     (pid,) = {
         each.pid
         for each in psutil.net_connections("tcp")
-        if each.status == psutil.CONN_LISTEN and each.laddr[1] == port
+        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port
     }
     return psutil.Process(pid)
 

@@ -17,12 +17,13 @@ LAYERS = {
     "breaker": 0, "correlation": 0, "errors": 0, "progress": 0, "standstill": 0,
     "settings": 1, "names": 1, "redaction": 1, "logs": 1, "tracing": 1,
     "catalog": 2, "engine": 2,
-    "search": 3, "reindex": 4, "api": 5, "client": 5, "terminal": 6, "cli": 7,
+    "search": 3, "reindex": 4, "api": 5, "client": 5, "matching": 6, "terminal": 7, "cli": 8,
 }  # fmt: skip
 STRANGERS = {
     ("catalog", "engine"), ("engine", "catalog"),
     # A client knows the service by what it answers alone.
     ("client", "api"), ("api", "client"), ("client", "engine"),
+    ("matching", "api"), ("matching", "reindex"),
 }  # fmt: skip
 
 # Which modules may import a library, by path prefix. Elastic's own transport counts as its client.
@@ -39,7 +40,7 @@ HOMES: dict[str, str | tuple[str, ...]] = {
     "opentelemetry": "tracing.py",
     "pythonjsonlogger": "logs.py",
     "uvicorn": "api/",
-    "polars": "catalog/",
+    "polars": ("catalog/", "matching/parquet.py"),
     "doublemetaphone": "names.py",
     "anyascii": "names.py",
     "jgo": "engine/node/",

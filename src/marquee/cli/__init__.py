@@ -6,11 +6,11 @@ import io
 import sys
 
 from marquee import logs
-from marquee.cli import asking, backup, node, reindexing, running
+from marquee.cli import asking, backup, matching, node, reindexing, running
 from marquee.cli.group import commands
 from marquee.settings import Settings
 
-__all__ = ["asking", "backup", "main", "node", "reindexing", "running"]
+__all__ = ["asking", "backup", "main", "matching", "node", "reindexing", "running"]
 
 
 def main() -> None:

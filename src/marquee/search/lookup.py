@@ -12,7 +12,7 @@ import msgspec
 
 from marquee.catalog.documents import Actor, CastEntry, Credit, Title, read_entries
 from marquee.engine import generations
-from marquee.engine.cluster import Cluster
+from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
 from marquee.engine.state import check_readable
 from marquee.errors import EngineNotReadyError, NotFoundError, RequestError
 from marquee.search import query
@@ -42,20 +42,31 @@ from marquee.search.request import (
     TitleSearchRequest,
     make_key,
 )
-from marquee.search.retrieval import Question, Retrieval
+from marquee.search.retrieval import MAX_EXPANDED_WORDS, Question, Retrieval
 from marquee.search.suggest import Completed, rank_suggestions
 from marquee.search.titles import rank_titles
 
 
 class Lookup:
-    """Answers questions from the live generation of one index prefix."""
+    """Answers questions from the live generation of one index prefix.
 
-    def __init__(self, cluster: Cluster, prefix: str) -> None:
+    `timeout_s` is the time of one request to the engine, `expanded_words` how many words are kept with what
+    they may stand for.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        prefix: str,
+        *,
+        timeout_s: float = SEARCH_TIMEOUT_S,
+        expanded_words: int = MAX_EXPANDED_WORDS,
+    ) -> None:
         self._cluster = cluster
         self._prefix = prefix
         self._actors = generations.alias(prefix, "actors")
         self._titles = generations.alias(prefix, "titles")
-        self._retrieval = Retrieval(cluster, prefix)
+        self._retrieval = Retrieval(cluster, prefix, timeout_s=timeout_s, expanded_words=expanded_words)
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         """Find people by name.

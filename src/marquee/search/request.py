@@ -20,10 +20,16 @@ MAX_WINDOW = 100
 MAX_TOKENS = 12
 """Words of a query that count; no name has more, and 100 one-letter words must not become 100 clauses."""
 
+MAX_TYPED = 200
+"""Characters of a name or title that is asked."""
+
+MAX_TITLES = 10
+"""Titles that may be given as a hint."""
+
 Query = Annotated[
     str,
     Meta(
-        max_length=200,
+        max_length=MAX_TYPED,
         description="What was typed: a name, in any spelling, with one letter or digit at least.",
         # Told, and checked below: an empty one has an answer of its own.
         extra_json_schema={"minLength": 1, "pattern": "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]*$"},
@@ -71,8 +77,8 @@ class SearchRequest(TypedRequest, frozen=True, kw_only=True):
     ] = None
     born_tolerance: Annotated[int, Meta(ge=0, le=100, description="Years by which `born` may be wrong.")] = 1
     title: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
-        Meta(max_length=10, description="Hint: a title the person is known for."),
+        tuple[Annotated[str, Meta(min_length=1, max_length=MAX_TYPED)], ...],
+        Meta(max_length=MAX_TITLES, description="Hint: a title the person is known for."),
     ] = ()
     min_score: Annotated[float, Meta(ge=0, le=1, description="Leave out hits below this score.")] = 0.0
     explain: Annotated[bool, Meta(description="Say of each hit why it stands where it stands.")] = False
@@ -88,8 +94,10 @@ class MatchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     born_tolerance: Annotated[int, Meta(ge=0, le=100)] = 1
     """Years by which `born` may be wrong."""
     title: (
-        Annotated[str, Meta(min_length=1, max_length=200)]
-        | Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=10)]
+        Annotated[str, Meta(min_length=1, max_length=MAX_TYPED)]
+        | Annotated[
+            tuple[Annotated[str, Meta(min_length=1, max_length=MAX_TYPED)], ...], Meta(max_length=MAX_TITLES)
+        ]
         | None
     ) = None
     """A title the person is known for, or several."""
@@ -180,6 +188,13 @@ def check(request: AnyRequest) -> AnyRequest:
     return request
 
 
+def find_fault(name: str) -> str:
+    """Return why a name of a match cannot be asked, "" where it can."""
+    if _CONTROL.search(name):
+        return "holds a control character"
+    return "" if make_key(name) else "has nothing to search for"
+
+
 def parse_match(body: bytes) -> MatchRequest:
     """Build a match request from a JSON body.
 
@@ -193,10 +208,8 @@ def parse_match(body: bytes) -> MatchRequest:
         if each.id in seen:
             errors[f"queries[{place}].id"] = "is given more than once"
         seen.add(each.id)
-        if _CONTROL.search(each.name):
-            errors[f"queries[{place}].name"] = "holds a control character"
-        elif not each.key:
-            errors[f"queries[{place}].name"] = "has nothing to search for"
+        if fault := find_fault(each.name):
+            errors[f"queries[{place}].name"] = fault
     if errors:
         raise RequestError(errors)
     return request

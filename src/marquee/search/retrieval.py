@@ -71,12 +71,13 @@ class Retrieval:
         generation: str | None = None,
         timeout_s: float = SEARCH_TIMEOUT_S,
         in_turn: bool = False,
+        expanded_words: int = MAX_EXPANDED_WORDS,
     ) -> None:
         self._cluster = cluster
         self._prefix = prefix
         self._generation = generation
         self._timeout_s, self._in_turn = timeout_s, in_turn
-        self._expansions: LRUCache[str, tuple[Expansion, ...]] = LRUCache(MAX_EXPANDED_WORDS)
+        self._expansions: LRUCache[str, tuple[Expansion, ...]] = LRUCache(expanded_words)
         self._expansions_of = ""
 
     async def rank(self, questions: Sequence[Question]) -> tuple[str, list[list[Ranked]]]:

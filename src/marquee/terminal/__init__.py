@@ -2,6 +2,7 @@
 
 from marquee.terminal.console import show_error, show_terms, show_warning, show_welcome
 from marquee.terminal.follow import JobFollower
+from marquee.terminal.matching import show_matched
 from marquee.terminal.operations import (
     show_backups,
     show_done,
@@ -30,6 +31,7 @@ __all__ = [
     "show_generations",
     "show_job",
     "show_jobs",
+    "show_matched",
     "show_node",
     "show_planted",
     "show_search",

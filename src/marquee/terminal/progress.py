@@ -88,6 +88,10 @@ class StageProgress:
         """Leave the bars as they stand."""
         self._bars.stop()
 
+    def resume(self) -> None:
+        """Let the bars move again after `stop`."""
+        self._bars.start()
+
     def start(self, stage: str, total: int | None = None, unit: str = "rows") -> None:
         """Begin a stage, ending the one before."""
         self.finish()
