@@ -1,1 +1,0 @@
-"""What a user could pick instead of Marquee, each behind the same few questions."""
