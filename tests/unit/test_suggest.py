@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from marquee.catalog.documents import KnownFor
-from marquee.search.suggest import Certainty, Completed, Suggestion, rank_suggestions
+from marquee.search.answer import Suggestion
+from marquee.search.suggest import Certainty, Completed, rank_suggestions
 
 
 def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownFor, ...] = ()) -> Completed:

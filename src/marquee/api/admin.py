@@ -17,8 +17,9 @@ from marquee.api.responses import ADMIN_PROBLEMS, data_of
 from marquee.engine.cluster import Cluster
 from marquee.engine.records import Records
 from marquee.reindex import audit, presence
-from marquee.reindex.conditions import Condition, assess
-from marquee.reindex.presence import Presence
+from marquee.reindex.answer import AuditAnswer, Worker, WorkersAnswer
+from marquee.reindex.conditions import assess
+from marquee.reindex.health import ConditionsAnswer
 from marquee.reindex.status import read_status
 from marquee.search.parsing import read_pairs
 from marquee.search.request import IdRequest, parse
@@ -28,34 +29,6 @@ AdminRequest = Request[Any, Token, Any]
 
 MAX_BODY_BYTES = 64 << 10
 """A reason of 500 letters is a twentieth of it."""
-
-
-class AuditAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries of the audit log, newest first."""
-
-    entries: list[audit.Entry]
-    """Newest first."""
-
-
-class Worker(Presence, frozen=True, kw_only=True):
-    """A worker."""
-
-    alive: bool
-    """Whether it was heard of within the last minute."""
-
-
-class WorkersAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The workers heard of within a day, the latest first."""
-
-    workers: list[Worker]
-    """The one heard of last comes first."""
-
-
-class ConditionsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was looked at."""
-
-    conditions: list[Condition]
-    """What is bad comes first."""
 
 
 @get(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
 from cachetools import LRUCache
@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from marquee import __version__, tracing
 from marquee.api.shared import Shared
+from marquee.reindex.health import Layer as Layer
 from marquee.settings import Settings
 
-Layer = Literal["memory", "redis"]
 # What Python adds to an entry: the key, the struct, the slots of two dictionaries. Measured with tracemalloc.
 OVERHEAD_BYTES = 600
 # An answer larger than this share of the memory would push out too many others.

@@ -4,73 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from litestar import Request, Response, delete, get
 from litestar.di import NamedDependency
 
 from marquee.api.auth import Token
-from marquee.api.cache import Cache, Layer
+from marquee.api.cache import Cache
 from marquee.api.live import Live
 from marquee.api.operation import query_pairs
 from marquee.api.responses import ADMIN_PROBLEMS, data_of
 from marquee.engine.records import Records
 from marquee.engine.state import renew_epoch
 from marquee.reindex import audit
+from marquee.reindex.health import CacheAnswer, ClearedAnswer, LayerTraffic
 from marquee.search.request import IdRequest, parse
 
 AdminRequest = Request[Any, Token, Any]
-
-
-class LayerTraffic(msgspec.Struct, frozen=True, kw_only=True):
-    """What one layer did for one endpoint, in this process and since it started."""
-
-    endpoint: str
-    """What was asked: "search", "suggest" …"""
-    layer: Layer
-    """Where it was looked for: in this process's memory first, then in Redis."""
-    hits: int
-    """Questions it had the answer to."""
-    misses: int
-    """Questions it had not."""
-    hit_rate: float
-    """0 to 1."""
-
-
-class CacheAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The cache of the process that answers."""
-
-    enabled: bool
-    """Whether anything is kept."""
-    generation: str | None
-    """Whose answers are found."""
-    entries: int
-    """Answers in memory."""
-    used_bytes: int
-    """Memory that the entries take, estimated."""
-    size_bytes: int
-    """Memory they may take."""
-    redis: str | None
-    """closed: it answers; open or half-open: it did not, and is left alone a moment; null: none is set."""
-    redis_errors: int
-    """Questions and answers that Redis did not take in time."""
-    hits: int
-    """Questions that a layer had the answer to."""
-    misses: int
-    """Questions that no layer held."""
-    hit_rate: float
-    """0 to 1, of all questions."""
-    traffic: list[LayerTraffic]
-    """By endpoint and layer."""
-
-
-class ClearedAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was cleared."""
-
-    entries: int
-    """Entries that the process that answers held in memory; the others have forgotten theirs as well."""
-    redis_cleared: bool | None
-    """False: it did not answer, and forgets by itself within a day; nothing it holds is found any more.
-    null: none is set."""
 
 
 @get("/cache", operation_id="getCache", summary="Hit rates", responses=data_of(CacheAnswer) | ADMIN_PROBLEMS)

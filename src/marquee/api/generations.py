@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import Parameter
-from msgspec import Meta
 
 from marquee.api.auth import Token
 from marquee.api.operation import (
@@ -22,13 +20,14 @@ from marquee.api.operation import (
 )
 from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, NOTHING, conflict, data_of
 from marquee.engine import generations
-from marquee.engine.generations import Generation, SetAside, SourceMeta
+from marquee.engine.generations import Generation
 from marquee.engine.records import Records
 from marquee.errors import NotFoundError
 from marquee.reindex import activation, pin
 from marquee.reindex.activation import Activation
+from marquee.reindex.answer import GenerationAnswer, GenerationsAnswer, GenerationSummary
+from marquee.reindex.order import ActivateOrder, PinOrder
 from marquee.reindex.pin import Pin
-from marquee.reindex.reason import Reason
 from marquee.search.parsing import read_body
 from marquee.search.request import IdRequest, parse
 
@@ -37,77 +36,6 @@ GenerationId = Annotated[
     str,
     Parameter(description="The generation's id, `v1-20261122t030512` say.", schema_extra={"pattern": SLUG}),
 ]
-
-
-class GenerationSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A generation. Times are UTC; what is not known of an incomplete one is null."""
-
-    id: str
-    """`v{mapping version}-{when its build began}`."""
-    live: bool
-    """Whether searches are answered from it."""
-    complete: bool
-    """Whether its build ended."""
-    readable: bool
-    """Whether this release can search it."""
-    pinned: bool
-    """Whether it is held against every reindex."""
-    set_aside: SetAside
-    """Why it is not to be live although it is complete; empty where nothing speaks against it."""
-    mapping_version: int
-    """Of the index definitions it was built with."""
-    built_at: datetime
-    """When its build began."""
-    swapped_at: datetime | None
-    """When it last became live."""
-    counts: dict[str, int]
-    """Documents by kind; empty for an incomplete one."""
-    source: SourceMeta | None
-    """What it was built from."""
-    gate_passed: bool | None
-    """What the gate said of it; null where it was not asked."""
-
-
-class GenerationAnswer(GenerationSummary, frozen=True, kw_only=True):
-    """A generation with its reports."""
-
-    reason: str
-    """Why it was built."""
-    marquee_version: str | None
-    """The release that built it."""
-    attribution: str
-    """What has to be shown with its data."""
-    options: dict[str, str]
-    """The settings that decide who and what is indexed."""
-    fill: dict[str, dict[str, float]]
-    """By kind and field: the share, 0 to 1, of documents that have it."""
-    quality: dict[str, Any] | None
-    """What of the source's files was unusable, with examples."""
-    gate: dict[str, Any] | None
-    """What the gate looked at before the swap."""
-
-
-class GenerationsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """All generations, newest first."""
-
-    generations: list[GenerationSummary]
-    """Newest first."""
-
-
-class ActivateOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make a generation live."""
-
-    reason: Reason = ""
-    force: Annotated[
-        bool, Meta(description="Even one that the gate refused; needs a reason (400 without).")
-    ] = False
-
-
-class PinOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Hold a generation."""
-
-    generation: Annotated[str, Meta(description="The generation's id.")]
-    reason: Reason = ""
 
 
 @get(

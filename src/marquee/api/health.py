@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
@@ -12,6 +12,7 @@ from marquee.api.flight import Flight
 from marquee.api.operation import query_pairs
 from marquee.api.responses import ANY_PROBLEMS, BAD_REQUEST, READER_PROBLEMS, UNAVAILABLE, data_of
 from marquee.engine.cluster import Cluster
+from marquee.reindex.health import Liveness, Readiness
 from marquee.reindex.status import JobSummary, Status, read_status
 from marquee.search.lookup import Lookup
 from marquee.search.request import IdRequest, parse
@@ -25,22 +26,6 @@ class Looks:
     def __init__(self, cluster: Cluster, lookup: Lookup, prefix: str) -> None:
         self.status = Flight(lambda: read_status(cluster, prefix))
         self.probe = Flight(lookup.probe)
-
-
-class Liveness(msgspec.Struct, frozen=True):
-    """The process is alive."""
-
-    status: Literal["live"] = "live"
-    """Always the same."""
-
-
-class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Searches can be answered."""
-
-    status: Literal["ready"] = "ready"
-    """Always the same."""
-    generation: str
-    """What they are answered from."""
 
 
 @get(

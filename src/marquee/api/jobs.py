@@ -6,14 +6,13 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
-from msgspec import Meta
 
 from marquee.api.auth import Token
 from marquee.api.operation import (
@@ -29,9 +28,10 @@ from marquee.api.operation import (
 from marquee.api.problems import kind_of, respond
 from marquee.api.responses import ADMIN_PROBLEMS, BODY_PROBLEMS, NOT_FOUND, conflict, data_of
 from marquee.errors import EngineError, LeaseHeldError, NotFoundError, OtherReleaseError, RequestError
+from marquee.reindex.answer import JobEvent, JobsAnswer
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
-from marquee.reindex.reason import Reason
+from marquee.reindex.order import JobOrder
 from marquee.search.parsing import read_body, read_pairs
 from marquee.search.request import IdRequest, parse
 
@@ -47,41 +47,6 @@ KEY = f"^[\\x21-\\x7e]{{1,{MAX_KEY}}}$"
 POLL_S = 0.5
 # Proxies cut what is silent for a minute, some for 15 s.
 KEEP_ALIVE_S = 10.0
-
-
-class JobOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Ask for a job."""
-
-    kind: Literal["reindex"]
-    """What sort of job."""
-    source: Annotated[
-        Literal["live", "sample", "imdb"], Meta(description="`live`: that of the live generation.")
-    ] = "live"
-    force: Annotated[
-        bool,
-        Meta(
-            description="Build although nothing has changed, and pass the gate, with a reason only; "
-            "never damaged files."
-        ),
-    ] = False
-    dry_run: Annotated[bool, Meta(description="Report what would change, and index nothing.")] = False
-    reason: Reason = ""
-
-
-class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the server-sent events of a job."""
-
-    event: Literal["job"]
-    """Always the same."""
-    data: str
-    """The job, as JSON."""
-
-
-class JobsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs, newest first."""
-
-    jobs: list[Job]
-    """Newest first."""
 
 
 @post(

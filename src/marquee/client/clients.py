@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
@@ -10,15 +11,18 @@ from typing import Any, Self
 
 import httpx
 
+from marquee.client.administration import Administration
 from marquee.client.call import Call, Item, Listing, T
-from marquee.client.errors import ClientError
-from marquee.client.patience import Options, Tries, read_answer
+from marquee.client.errors import ClientError, NotUnderstoodError
+from marquee.client.following import Following
+from marquee.client.patience import Options, Tries, check_status, read_answer
 from marquee.client.reading import Reading
+from marquee.reindex.job import Job
 
 _BROKEN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
 
 
-class Client(Reading):
+class Client(Reading, Administration):
     """Asks a Marquee service, and waits for each answer. May be used by several threads at once.
 
     Use it as a context manager, or call `close`. Methods raise what `marquee.client.errors` has.
@@ -68,6 +72,31 @@ class Client(Reading):
         for call, read in listing:
             yield from read(self.ask(call))
 
+    def follow(self, following: Following) -> Iterator[Job]:
+        """Yield a job whenever it changes, until it has ended."""
+        tries = Tries(self._options, is_repeatable=True, timeout_s=math.inf)
+        while True:
+            following.begin()
+            try:
+                with self._http.stream(**_request(self._options, following.call)) as response:
+                    if not response.is_success:
+                        response.read()
+                    _check_stream(response)
+                    for chunk in response.iter_bytes():
+                        for job in following.feed(chunk):
+                            tries.begin_anew()
+                            yield job
+                        if following.has_ended:
+                            return
+                following.check_end()
+            except _BROKEN as error:
+                wait_s = tries.plan(tries.lost(error))
+            except ClientError as error:
+                wait_s = tries.plan(error)
+            else:
+                return
+            time.sleep(wait_s)
+
     def close(self) -> None:
         """Close the connections."""
         if self._is_own:
@@ -93,7 +122,7 @@ class Client(Reading):
         return read_answer(call, response.status_code, response.headers, bytes(body))
 
 
-class AsyncClient(Reading):
+class AsyncClient(Reading, Administration):
     """Asks a Marquee service; answers are awaited. Use it as an async context manager, or call `close`.
 
     Methods raise what `marquee.client.errors` has.
@@ -129,6 +158,31 @@ class AsyncClient(Reading):
         for call, read in listing:
             for item in read(await self.ask(call)):
                 yield item
+
+    async def follow(self, following: Following) -> AsyncIterator[Job]:
+        """Yield a job whenever it changes, until it has ended."""
+        tries = Tries(self._options, is_repeatable=True, timeout_s=math.inf)
+        while True:
+            following.begin()
+            try:
+                async with self._http.stream(**_request(self._options, following.call)) as response:
+                    if not response.is_success:
+                        await response.aread()
+                    _check_stream(response)
+                    async for chunk in response.aiter_bytes():
+                        for job in following.feed(chunk):
+                            tries.begin_anew()
+                            yield job
+                        if following.has_ended:
+                            return
+                following.check_end()
+            except _BROKEN as error:
+                wait_s = tries.plan(tries.lost(error))
+            except ClientError as error:
+                wait_s = tries.plan(error)
+            else:
+                return
+            await asyncio.sleep(wait_s)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -167,15 +221,22 @@ def _make_options(
     )
 
 
-def _request(options: Options, call: Call[Any], timeout_s: float) -> dict[str, Any]:
+def _request(options: Options, call: Call[Any], timeout_s: float | None = None) -> dict[str, Any]:
     return {
         "method": call.method,
         "url": options.base_url + call.path,
         "content": call.body,
         "headers": options.headers | call.headers,
-        "timeout": timeout_s,
+        "timeout": options.timeout_s if timeout_s is None else timeout_s,
         "follow_redirects": False,  # the token would go elsewhere
     }
+
+
+def _check_stream(response: httpx.Response) -> None:
+    """Raise what keeps events from coming; the body of what was refused has been read."""
+    check_status(response.status_code, response.headers, b"" if response.is_success else response.content)
+    if not response.headers.get("content-type", "").startswith("text/event-stream"):
+        raise NotUnderstoodError("the answer is no stream of events: is the address Marquee's?")
 
 
 def _translate(error: Exception, tries: Tries) -> ClientError:

@@ -20,10 +20,14 @@ from __future__ import annotations
 
 import contextlib
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from marquee.errors import MarqueeError
+
+if TYPE_CHECKING:
+    from marquee.reindex.job import Job
 
 MAX_QUOTED = 200
 """Letters of somebody else's error page that are told."""
@@ -123,6 +127,17 @@ class NotFoundError(ProblemError):
 
 class ConflictError(ProblemError):
     """What is asked for does not go together with how things stand."""
+
+    @property
+    def job(self) -> Job | None:
+        """Of `/problems/job-running`: the job under way, as it was then."""
+        from marquee.client.tolerance import tolerate
+        from marquee.reindex.job import Job
+
+        try:
+            return msgspec.json.decode(self.problem.job, type=tolerate(Job))
+        except msgspec.DecodeError:  # none, or of another form
+            return None
 
 
 class RateLimitedError(ProblemError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, overload
 
 from marquee.client.call import Call, Item, Listing, T
+from marquee.client.following import Following
+from marquee.reindex.job import Job
 
 P = ParamSpec("P")
 
@@ -20,6 +22,9 @@ class Waiting(Protocol):
     def list_all(self, listing: Listing[Item], /) -> Iterator[Item]:
         """Yield the items."""
 
+    def follow(self, following: Following, /) -> Iterator[Job]:
+        """Yield the job whenever it changes."""
+
 
 class Awaiting(Protocol):
     """A client whose answers are awaited."""
@@ -30,8 +35,8 @@ class Awaiting(Protocol):
     def list_all(self, listing: Listing[Item], /) -> AsyncIterator[Item]:
         """Yield the items."""
 
-
-Client = TypeVar("Client")
+    def follow(self, following: Following, /) -> AsyncIterator[Job]:
+        """Yield the job whenever it changes."""
 
 
 class Operation(Generic[P, T]):
@@ -51,14 +56,7 @@ class Operation(Generic[P, T]):
     def __get__(self, client: Awaiting, owner: type, /) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, client: Any, owner: type, /) -> Any:
         """Return the method of a client."""
-        if client is None:
-            return self
-
-        @functools.wraps(self.describe)
-        def ask(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return client.ask(self.describe(*args, **kwargs))
-
-        return ask
+        return self if client is None else _bind(client.ask, self.describe)
 
 
 class Each(Generic[P, Item]):
@@ -76,14 +74,34 @@ class Each(Generic[P, Item]):
     def __get__(self, client: Awaiting, owner: type, /) -> Callable[P, AsyncIterator[Item]]: ...
     def __get__(self, client: Any, owner: type, /) -> Any:
         """Return the method of a client."""
-        if client is None:
-            return self
+        return self if client is None else _bind(client.list_all, self.describe)
 
-        @functools.wraps(self.describe)
-        def iterate(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return client.list_all(self.describe(*args, **kwargs))
 
-        return iterate
+class Watch(Generic[P]):
+    """A method that follows a job by its events."""
+
+    def __init__(self, operation_id: str, describe: Callable[P, Following]) -> None:
+        self.operation_id = operation_id
+        self.describe = describe
+        self.__doc__ = describe.__doc__
+
+    @overload
+    def __get__(self, client: None, owner: type, /) -> Watch[P]: ...
+    @overload
+    def __get__(self, client: Waiting, owner: type, /) -> Callable[P, Iterator[Job]]: ...
+    @overload
+    def __get__(self, client: Awaiting, owner: type, /) -> Callable[P, AsyncIterator[Job]]: ...
+    def __get__(self, client: Any, owner: type, /) -> Any:
+        """Return the method of a client."""
+        return self if client is None else _bind(client.follow, self.describe)
+
+
+def _bind(send: Callable[[Any], Any], describe: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(describe)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return send(describe(*args, **kwargs))
+
+    return method
 
 
 def operation(operation_id: str) -> Callable[[Callable[P, Call[T]]], Operation[P, T]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Mapping
@@ -58,11 +59,12 @@ class Options:
         except ValueError:
             is_usable = False
         if not is_usable:
-            raise SettingsError(f"{self.base_url!r} is no address of a service: http://host:port")
+            shown = self.base_url.rpartition("@")[2]  # without a password
+            raise SettingsError(f"{shown!r} is no address of a service: http://host:port")
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
             raise SettingsError("the token holds what no HTTP header can")
-        if not self.timeout_s > 0 or self.retries < 0 or self.max_retry_wait_s < 0:
-            raise SettingsError("timeout_s is more than 0; retries and max_retry_wait_s are 0 or more")
+        if not (0 < self.timeout_s < math.inf and self.retries >= 0 and self.max_retry_wait_s >= 0):
+            raise SettingsError("timeout_s is a number above 0; retries and max_retry_wait_s are 0 or more")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -105,10 +107,12 @@ class Tries:
         """Return the error of a call that takes too long."""
         return TimedOutError(f"no answer from {self._options.shown_url} within {self._timeout_s:g} s")
 
-    def lost(self, reason: object) -> ConnectionLostError:
+    def lost(self, reason: Exception) -> ConnectionLostError:
         """Return the error of a connection that failed or broke."""
         said = " ".join(str(reason).split()) or type(reason).__name__
-        return ConnectionLostError(f"no answer from {self._options.shown_url}: {said}")
+        error = ConnectionLostError(f"no answer from {self._options.shown_url}: {said}")
+        error.__cause__ = reason
+        return error
 
     def plan(self, error: ClientError) -> float:
         """Return the seconds to wait for another try; raises the error where there is none."""
@@ -119,7 +123,7 @@ class Tries:
         wait_s = error.retry_after_s if isinstance(error, ProblemError) else None
         if wait_s is None:
             # Not all at once who were cut off at once.
-            own_s = FIRST_WAIT_S * 2.0**self._tried * random.uniform(0.5, 1.5)  # noqa: S311
+            own_s = FIRST_WAIT_S * 2.0 ** min(self._tried, 32) * random.uniform(0.5, 1.5)  # noqa: S311
             wait_s = min(own_s, self._options.max_retry_wait_s)
         if wait_s > self._options.max_retry_wait_s or wait_s >= self._deadline - time.monotonic():
             raise error

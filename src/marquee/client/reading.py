@@ -14,6 +14,7 @@ from marquee.catalog.documents import Credit
 from marquee.client.call import Call, Listing, get, segment, send
 from marquee.client.errors import NotUnderstoodError
 from marquee.client.operation import Each, operation
+from marquee.reindex.health import Liveness, Readiness, Status
 from marquee.search.answer import (
     ActorAnswer,
     CastAnswer,
@@ -139,6 +140,24 @@ def cast(tconst: str) -> Call[CastAnswer]:
     return get(f"/v1/titles/{segment(tconst)}/cast", CastAnswer)
 
 
+@operation("status")
+def status() -> Call[Status]:
+    """Return what is live, how old its data are, and whether all is well."""
+    return get("/v1/status", Status)
+
+
+@operation("live")
+def live() -> Call[Liveness]:
+    """Ask whether the process is alive."""
+    return get("/health/live", Liveness)
+
+
+@operation("ready")
+def ready() -> Call[Readiness]:
+    """Ask whether searches can be answered; raises UnavailableError where they cannot."""
+    return get("/health/ready", Readiness)
+
+
 def each_hit(
     q: str,
     *,
@@ -230,6 +249,9 @@ class Reading:
     search_titles = search_titles
     title = title
     cast = cast
+    status = status
+    live = live
+    ready = ready
     each_hit = Each(each_hit)
     each_credit = Each(each_credit)
     match_each = Each(match_each)

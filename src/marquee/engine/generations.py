@@ -12,62 +12,18 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from marquee.engine.cluster import ADMIN_TIMEOUT_S, SEARCH_TIMEOUT_S, Cluster
+from marquee.engine.descriptions import BuildMeta as BuildMeta
+from marquee.engine.descriptions import SetAside as SetAside
+from marquee.engine.descriptions import SourceMeta as SourceMeta
 from marquee.engine.mappings import KINDS, MAPPING_VERSION, READABLE_VERSIONS, Kind, read_mapping
 from marquee.errors import EngineConflictError, EngineNotReadyError, LoadError, NotFoundError
 
 _ID = r"v(?P<version>[1-9]\d{0,5})-(?P<built>\d{8}t\d{6})"
-
-SetAside = Literal["", "unjudged", "refused", "held", "rolled back"]
-"""Not yet seen by the gate, refused by it, held back by a pin, or left by a rollback."""
-
-
-class SourceMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """The source a generation was built from, as `/v1/status` shows it."""
-
-    kind: str
-    """sample, folder or imdb."""
-    published_at: datetime
-    """When the source's newest file was made."""
-    confirmed_at: datetime
-    """When the generation was last known to match the newest published source."""
-
-
-class BuildMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """What a generation was built from and with; equal `basis` of two builds means equal documents."""
-
-    source: SourceMeta
-    location: str
-    """Folder the files were read from."""
-    basis: str
-    """Digest of the source's content and of every setting that changes documents."""
-    attribution: str
-    counts: dict[Kind, int]
-    marquee_version: str
-    job: str | None = None
-    """Id of the job that was to make it live: one begun twice must know what it has done."""
-    reason: str = ""
-    quality: dict[str, Any] = {}
-    """The quality report of the catalogue, as JSON."""
-    fill: dict[str, dict[str, float]] = {}
-    """By kind and field: the share, 0 to 1, of documents that have it."""
-    options: dict[str, str] = {}
-    """The settings that decide who and what is indexed."""
-    gate: dict[str, Any] = {}
-    """The report of the gate before the swap, as JSON; empty before it was asked."""
-    swapped_at: datetime | None = None
-    """When it last became live (UTC); None for one that never was."""
-    set_aside: SetAside = ""
-    """Why it is not to be live although it is complete."""
-
-    @property
-    def shown_counts(self) -> dict[str, int]:
-        """The counts that people ask for: not those of helper indexes."""
-        return {kind: count for kind, count in self.counts.items() if kind != "tokens"}
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True):

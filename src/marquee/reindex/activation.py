@@ -8,26 +8,16 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from marquee.engine import generations, switch
 from marquee.engine.generations import Generation, SetAside
 from marquee.engine.records import Records
 from marquee.errors import ConflictError, EngineError, EngineNotReadyError, NotFoundError
 from marquee.reindex import audit
+from marquee.reindex.answer import Activation as Activation
 from marquee.reindex.reason import demand_reason
 from marquee.reindex.warming import warm
 
 _log = logging.getLogger("marquee.reindex")
-
-
-class Activation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is live now, and what was before."""
-
-    generation: str
-    """What is live now."""
-    previous: str | None
-    """What was live before; null where nothing was."""
 
 
 async def activate(

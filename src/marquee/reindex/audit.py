@@ -14,6 +14,7 @@ import msgspec
 
 from marquee.engine.records import Records, Version, decode_known
 from marquee.errors import EngineError
+from marquee.reindex.answer import Entry as Entry
 
 KIND = "audit"
 _log = logging.getLogger("marquee.reindex")
@@ -29,25 +30,6 @@ Action = Literal[
     "cache clear",
     "restore",
 ]
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One action."""
-
-    at: datetime
-    """When it began (UTC)."""
-    action: str
-    """An `Action`, or one of another release of Marquee."""
-    by: str
-    """Name of the token, or user and machine at the command line, or "schedule"."""
-    generation: str | None = None
-    """Which one it was done to."""
-    reason: str = ""
-    """Why, in the words of who did it."""
-    job: str | None = None
-    """The job it was a part of."""
-    outcome: str = "begun"
-    """"begun", "done", or why it failed. One that stays begun was cut off: look at what is live."""
 
 
 @contextlib.asynccontextmanager

@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
 
-import msgspec
-
+from marquee.reindex.health import Condition as Condition
+from marquee.reindex.health import Kind as Kind
 from marquee.reindex.status import Status, format_span
-
-Kind = Literal["stale", "failed-run", "engine", "full-disk"]
-
-
-class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is well or not."""
-
-    kind: Kind
-    """What it is about."""
-    is_bad: bool
-    """Whether it is not well."""
-    title: str
-    """What is well or not, in a few words."""
-    detail: str
-    """What that means, with its figures."""
-    advice: str = ""
-    """What to do; empty where it is well."""
 
 
 def assess(status: Status) -> list[Condition]:

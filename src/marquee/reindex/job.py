@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from marquee.engine.generations import Generation
+if TYPE_CHECKING:  # clients read jobs, and need no engine for it
+    from marquee.engine.generations import Generation
 
 State = Literal["requested", "running", "succeeded", "refused", "failed", "cancelled"]
 ENDED: frozenset[State] = frozenset({"succeeded", "refused", "failed", "cancelled"})

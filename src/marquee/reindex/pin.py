@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from marquee.engine import generations, switch
 from marquee.engine.records import Records, decode
 from marquee.errors import ConflictError, NotFoundError
 from marquee.reindex import audit
+from marquee.reindex.answer import Pin as Pin
 
 RECORD_ID = "pin"
-
-
-class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """Which generation is held, by whom and why."""
-
-    generation: str
-    """Empty once it was taken off."""
-    by: str
-    """Who holds it."""
-    at: datetime
-    """Since when."""
-    reason: str = ""
-    """Why."""
 
 
 async def read_pin(records: Records) -> Pin | None:

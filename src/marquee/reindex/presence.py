@@ -4,37 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
 from marquee.engine.records import Records, decode_known
+from marquee.reindex.answer import Presence as Presence
 
 KIND = "worker"
 WRITE_EVERY_S = 10.0
-# For people and alerts only: who may build is decided by the lease, which compares no clocks.
-SILENT_AFTER = timedelta(seconds=60)
 FORGOTTEN_AFTER = timedelta(hours=24)
-
-
-class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """One worker, as it last wrote of itself. Times are UTC."""
-
-    id: str
-    """"host:pid"."""
-    version: str
-    """The release it runs."""
-    started_at: datetime
-    """When it began."""
-    seen_at: datetime
-    """When it last wrote that it is there."""
-    job: str | None = None
-    """What it runs."""
-    next_run_at: datetime | None = None
-    """When its schedule looks at the source next; None where it has no schedule."""
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it was heard of lately."""
-        return datetime.now(UTC) - self.seen_at < SILENT_AFTER
 
 
 async def announce(records: Records, presence: Presence) -> None:

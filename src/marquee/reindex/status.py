@@ -15,9 +15,13 @@ from cachetools import LRUCache
 
 from marquee.engine import generations
 from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
-from marquee.engine.generations import BuildMeta, Generation, SourceMeta
+from marquee.engine.generations import BuildMeta, Generation
 from marquee.engine.records import Records, index_name
 from marquee.errors import EngineError, OtherReleaseError
+from marquee.reindex.health import EngineStatus as EngineStatus
+from marquee.reindex.health import FileSummary as FileSummary
+from marquee.reindex.health import JobSummary as JobSummary
+from marquee.reindex.health import Status as Status
 from marquee.reindex.job import Job, State
 from marquee.reindex.jobs import Jobs
 from marquee.reindex.pin import read_pin
@@ -32,84 +36,6 @@ RESULTS: frozenset[State] = frozenset({"succeeded", "refused", "failed"})
 T = TypeVar("T")
 
 _log = logging.getLogger("marquee.reindex")
-
-
-class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine as it answers now."""
-
-    version: str | None
-    """Of Elasticsearch; null while it is away."""
-    status: str
-    """green, yellow, red, or unreachable."""
-    writable: bool = True
-    """Whether records can be written; on a full disk they cannot."""
-
-
-class FileSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What one file of the source held, in rows; the full report with examples is in quality.json."""
-
-    rows: int
-    """How many it has."""
-    used: int
-    """How many went into the index."""
-    rejected: dict[str, int]
-    """Unusable rows, by reason."""
-    nulled: dict[str, int]
-    """Unusable values of optional columns, by column."""
-    duplicates: int
-    """Rows that repeat an earlier one."""
-    orphans: dict[str, int]
-    """Rows that point at an unknown person or title."""
-    left_out: dict[str, int]
-    """Rows that the settings leave out."""
-
-
-class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A job in short."""
-
-    id: str
-    """Names the job everywhere."""
-    state: State
-    """Where it stands."""
-    ended_at: datetime | None
-    """When it came to its end; null while it has not."""
-    reason: str
-    """Why it was asked for; once it was refused, has failed or was cancelled: why."""
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The service's state; without a live generation most of it is null. Times are UTC."""
-
-    generation: str | None
-    """What is live."""
-    source: SourceMeta | None
-    """What it was built from."""
-    data_age_s: int | None
-    """Seconds since the data were last known to match the source; null for sample and folder sources."""
-    fresh: bool
-    """Whether something is live, and confirmed within 24 h if its source is one that ages."""
-    counts: dict[str, int]
-    """Documents by kind."""
-    degraded: bool
-    """Whether something is wrong: the engine is away or red, or the data are not fresh."""
-    engine: EngineStatus
-    """Elasticsearch."""
-    attribution: str
-    """What has to be shown with the data."""
-    quality: dict[str, FileSummary]
-    """By file."""
-    last_success_at: datetime | None = None
-    """When a reindex last ended well, be it that nothing had changed; dry runs do not count."""
-    next_run_at: datetime | None = None
-    """When a worker looks at the source next; null where none does."""
-    last_job: JobSummary | None = None
-    """The newest job that is no dry run."""
-    last_result: JobSummary | None = None
-    """The newest of those that succeeded, failed or was refused."""
-    pinned: str | None = None
-    """The generation that is held."""
-    workers: int | None = None
-    """How many are alive; null if it cannot be read."""
 
 
 def measure_age(meta: BuildMeta | None) -> int | None:

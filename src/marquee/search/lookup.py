@@ -25,6 +25,7 @@ from marquee.search.answer import (
     MatchResult,
     SearchAnswer,
     SuggestAnswer,
+    Suggestion,
     TitleAnswer,
     TitleHit,
     TitleSearchAnswer,
@@ -42,7 +43,7 @@ from marquee.search.request import (
     make_key,
 )
 from marquee.search.retrieval import MAX_EXPANDED_WORDS, Question, Retrieval
-from marquee.search.suggest import Completed, Suggestion, rank_suggestions
+from marquee.search.suggest import Completed, rank_suggestions
 from marquee.search.titles import rank_titles
 
 
