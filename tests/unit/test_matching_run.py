@@ -177,6 +177,23 @@ async def test_a_journal_of_something_else_is_refused(tmp_path: Path) -> None:
     assert path.read_text() == "name\nsomebody's file\n"
 
 
+async def test_a_journal_that_its_run_just_removed_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    # The other run ends between this one's opening it and its lock.
+    monkeypatch.setattr("fcntl.flock", lambda *_: path.unlink())
+    with pytest.raises(ConflictError, match="another run is at work"):
+        Journal(path)
+
+
+async def test_a_journal_without_a_line_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    write_names(path, ["a"])
+    (tmp_path / "in.out.csv.journal").touch()
+    assert (await run(path, Scripted())).matched == 1
+
+
 async def test_an_engine_that_comes_back_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
