@@ -20,6 +20,7 @@ from marquee.matching.run import Plan, Run
 from marquee.matching.summary import Summary
 from marquee.matching.tables import Reading
 from marquee.progress import SILENT
+from marquee.search import similarity
 from marquee.search.answer import Hit, Match, MatchAnswer, MatchResult
 from marquee.search.request import MatchQuery, MatchRequest
 
@@ -177,6 +178,23 @@ async def test_a_journal_of_something_else_is_refused(tmp_path: Path) -> None:
     assert path.read_text() == "name\nsomebody's file\n"
 
 
+async def test_a_journal_that_its_run_just_removed_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal"
+    # The other run ends between this one's opening it and its lock.
+    monkeypatch.setattr("fcntl.flock", lambda *_: path.unlink())
+    with pytest.raises(ConflictError, match="another run is at work"):
+        Journal(path)
+
+
+async def test_a_journal_without_a_line_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    write_names(path, ["a"])
+    (tmp_path / "in.out.csv.journal").touch()
+    assert (await run(path, Scripted())).matched == 1
+
+
 async def test_an_engine_that_comes_back_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +221,16 @@ async def test_what_is_remembered_is_bounded(tmp_path: Path, monkeypatch: pytest
     await run(path, matcher)
     assert read_ids(path) == [f"nm-{name}" for name in names]
     assert len(matcher.names) == 2_000
+
+
+def test_spellings_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "spell", similarity.spell)  # and put back at the end
+    before = similarity.spell("gyllenhaal")
+    similarity.keep_spellings(10)
+    for number in range(30):
+        similarity.compare_tokens(f"name{number}", f"nam{number}")
+    assert similarity.spell.cache_info().currsize == 10
+    assert similarity.spell("gyllenhaal") == before
 
 
 @pytest.mark.parametrize(

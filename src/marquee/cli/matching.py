@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from marquee import terminal
 from marquee.cli.group import commands, json_option, open_engine, print_json, read_cli_settings, run
-from marquee.engine.cluster import Cluster
 from marquee.matching.asking import Matcher
 from marquee.matching.columns import Added, Wanted
+from marquee.matching.engine import open_lookup
 from marquee.matching.journal import Journal
 from marquee.matching.run import Plan, Run
 from marquee.matching.tables import FORMATS, Reading, name_output
-from marquee.search.lookup import Lookup
 from marquee.settings import Settings
-
-# Nobody waits for a single answer: what takes longer than a user would wait is still worth having.
-TIMEOUT_S = 30.0
-EXPANDED_WORDS = 3_000
-"""Words kept with what they may stand for, some 5 kB each: of 100,000 distinct names, 10,000 of them would be
-what the memory grows by."""
 
 
 @commands.command()
@@ -153,20 +146,12 @@ Opened = contextlib.AbstractAsyncContextManager[Matcher]
 def _open_matcher(settings: Settings, url: str | None) -> Iterator[Opened]:
     """Yield whom to ask, still to be entered: the engine, started if need be, or a service."""
     if url is not None:
-        from marquee.matching.service import open_service
+        from marquee.matching.service import open_service  # and httpx with it
 
         yield open_service(url, settings.token)
         return
     with open_engine(settings) as endpoint:
-
-        @contextlib.asynccontextmanager
-        async def open_lookup() -> AsyncIterator[Matcher]:
-            async with Cluster(endpoint) as cluster:
-                yield Lookup(
-                    cluster, settings.index_prefix, timeout_s=TIMEOUT_S, expanded_words=EXPANDED_WORDS
-                )
-
-        yield open_lookup()
+        yield open_lookup(endpoint, settings.index_prefix)
 
 
 async def _match(work: Run, opened: Opened, journal: Journal) -> int:

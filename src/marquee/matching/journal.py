@@ -63,9 +63,13 @@ class Journal:
         self._file = path.open("a+b", buffering=0)  # closed at exit
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            # the one that had it may have ended, and removed it, since it was opened
+            is_there = path.exists() and os.path.samestat(path.stat(), os.fstat(self._file.fileno()))
+        except BlockingIOError:
+            is_there = False
+        if not is_there:
             self._file.close()
-            raise ConflictError(f"another run is at work on {path}") from error
+            raise ConflictError(f"another run is at work on {path}")
 
     def __enter__(self) -> Self:
         return self

@@ -51,7 +51,7 @@ class Run:
         self._compression = check_output(plan.path, plan.out, plan.reading)
         self._table = open_table(plan.path, plan.wanted, plan.added, plan.reading)
         self._journal_path = plan.out.with_name(f"{plan.out.name}.journal")
-        is_begun = self._journal_path.exists()
+        is_begun = self._journal_path.exists() and self._journal_path.stat().st_size > 0
         self.is_done = plan.resume and not is_begun and plan.out.exists()
         """Whether the output is there, and nothing is to be resumed."""
         if not plan.resume and not plan.overwrite:

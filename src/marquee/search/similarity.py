@@ -38,6 +38,12 @@ def spell(token: str) -> Spelling:
     return Spelling(token, names.respell(token), tuple(names.sounds(token)))
 
 
+def keep_spellings(count: int) -> None:
+    """Keep so many tokens with their spellings in place of 65,536, for a process that is to stay small."""
+    global spell
+    spell = lru_cache(maxsize=count)(spell.__wrapped__)
+
+
 def count_edits(a: str, b: str) -> int:
     """Return the edit distance of two tokens; a swap of neighbouring letters is one edit."""
     return OSA.distance(a, b)
