@@ -96,8 +96,8 @@ def test_a_table_with_hints_and_candidates(environ: dict[str, str], tmp_path: Pa
     done = run(environ, "match", str(path), "--name", "who", "--title", "film", "--candidates", "1")
     rows = list(csv.DictReader((tmp_path / "people.matched.csv").open(newline=""), delimiter=";"))
     assert rows[0]["match_name"] == "Jake Gyllenhaal"
-    assert float(rows[0]["match_candidate_1_score"]) < float(rows[0]["match_score"])
-    assert [row["match_nconst"] for row in rows[1:4]] == ["", "", ""]
+    assert float(rows[0]["candidate_1_score"]) < float(rows[0]["score"])
+    assert [row["nconst"] for row in rows[1:4]] == ["", "", ""]
     assert "has more than 200 characters: row 3" in done.stdout
     assert "empty" in done.stdout
     assert "people.matched.csv" in done.stdout
@@ -128,7 +128,7 @@ def test_every_format(environ: dict[str, str], tmp_path: Path, suffix: str) -> N
     else:
         result = pl.read_csv(out, separator="\t") if suffix == "tsv.gz" else pl.read_ndjson(out)
     assert result["match_name"].to_list() == ["Tom Hanks", None, "Scarlett Johansson"]
-    assert result["match_ambiguous"].to_list() == [False, None, False]
+    assert result["ambiguous"].to_list() == [False, None, False]
     summary = json.loads(done.stdout)
     assert {name: summary[name] for name in ("rows", "matched", "empty", "asked", "out")} == {
         "rows": 3, "matched": 2, "empty": 1, "asked": 2, "out": str(out)

@@ -55,7 +55,7 @@ def test_a_table_keeps_its_dialect(tmp_path: Path, encoding: str, delimiter: str
     told = None if encoding in ("utf-8", "utf-8-sig", "utf-16") else encoding
     table = open_file(tmp_path / "in.csv", text.encode(encoding), encoding=told)
     written = write(table).decode(encoding)
-    own = ["match_nconst", "match_name", "match_score", "match_ambiguous"]
+    own = ["nconst", "match_name", "score", "ambiguous"]
     first, second = delimiter.join(["", *own]), delimiter.join(["", "nm1", "Jake", "0.9", "true"])
     assert written.startswith(text[: text.index("\r")] + first + "\r\n")
     assert written.replace(first, "").replace(second, "") == text
@@ -69,7 +69,7 @@ def test_a_table_keeps_its_dialect(tmp_path: Path, encoding: str, delimiter: str
 def test_a_mark_at_the_start_is_kept(tmp_path: Path) -> None:
     for mark, codec in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
         written = write(open_file(tmp_path / "in.csv", mark + "name\nJaké\n".encode(codec)))
-        assert written.startswith(mark + "name,match_nconst".encode(codec))
+        assert written.startswith(mark + "name,nconst".encode(codec))
         assert mark not in written[2:] or codec == "utf-16-be"
 
 
@@ -92,7 +92,7 @@ def test_a_letter_that_the_encoding_lacks_is_a_question_mark(tmp_path: Path) -> 
 
 
 def test_a_header_alone_is_a_table_of_no_rows(tmp_path: Path) -> None:
-    assert write(open_file(tmp_path / "in.csv", b"name")).startswith(b"name,match_nconst,")
+    assert write(open_file(tmp_path / "in.csv", b"name")).startswith(b"name,nconst,")
     frame = pl.DataFrame(schema={"name": pl.String})
     frame.write_parquet(tmp_path / "in.parquet")
     assert open_file(tmp_path / "in.parquet", (tmp_path / "in.parquet").read_bytes()).check(watch) == 0
@@ -102,10 +102,10 @@ def test_json_lines_are_kept_to_the_digit(tmp_path: Path) -> None:
     lines = ['{"name": "j", "n": 1.0, "big": 123456789012345678901}  ', "", "{ }", '{"name":{"}":"}"}}']
     table = open_file(tmp_path / "in.jsonl", "\r\n".join(lines).encode())
     written = write(table, JAKE, NOBODY, Outcome(hits=(("nm2", "Ké", 0.1),))).decode().split("\r\n")
-    own = '"match_nconst":"nm1","match_name":"Jake","match_score":0.9,"match_ambiguous":true}'
+    own = '"nconst":"nm1","match_name":"Jake","score":0.9,"ambiguous":true}'
     assert written[0] == f"{lines[0].rstrip().removesuffix('}')},{own}  "
     assert written[1] == ""
-    nobody = '"match_nconst":null,"match_name":null,"match_score":null,"match_ambiguous":null}'
+    nobody = '"nconst":null,"match_name":null,"score":null,"ambiguous":null}'
     assert written[2] == "{" + nobody
     assert written[3] == lines[3][:-1] + "," + nobody.replace('score":null', 'score":0.1')
 
@@ -127,9 +127,9 @@ def test_parquet_keeps_types_and_metadata(tmp_path: Path) -> None:
     out = pl.read_parquet(tmp_path / "out.parquet")
     assert out.select(frame.columns).equals(frame)
     assert out.schema["name"] == pl.Categorical
-    assert out["match_score"].to_list() == [0.9, None, None]
-    assert out["match_ambiguous"].to_list() == [True, None, None]
-    assert out["match_candidate_1_nconst"].to_list() == ["nm2", None, None]
+    assert out["score"].to_list() == [0.9, None, None]
+    assert out["ambiguous"].to_list() == [True, None, None]
+    assert out["candidate_1_nconst"].to_list() == ["nm2", None, None]
     assert pl.read_parquet_metadata(tmp_path / "out.parquet")["owner"] == "me"
 
 
@@ -162,7 +162,7 @@ def test_compressed_tables(tmp_path: Path, suffix: str) -> None:
         (b"id,nom,year\n", "--name name: PATH has no such column; it has: id, nom, year"),
         (b"id,names\n", "did you mean names?"),
         (b"name,name\n", "has 2 columns of that name"),
-        (b"name,match_score\n", "has a column match_score already: choose another --prefix"),
+        (b"name,score,match_score\n", "has a column match_score already: choose another --prefix"),
         (b"name,n\na,1\nb\n", "PATH, row 2 (line 3): has 1 cells where the header has 2"),
         (b"name,n\na,1\nb,2,3\n", "row 2 (line 3): has 3 cells where the header has 2"),
         (b'name,n\na,"1\nb,2\nc,"3"\n', "row 1 (line 2): goes over 3 lines: a quote is missing"),

@@ -41,7 +41,7 @@ from marquee.settings import Settings
     help="Columns for so many hits beside the match, 0 to 19.",
 )
 @click.option(
-    "--prefix", default="match_", show_default=True, help="What the added columns' names begin with."
+    "--prefix", help="What the added columns' names begin with; default: match_, where a name is taken."
 )
 @click.option(
     "--jobs",
@@ -72,7 +72,7 @@ def match(
     out: Path | None,
     min_score: float,
     candidates: int,
-    prefix: str,
+    prefix: str | None,
     jobs: int,
     resume: bool,
     overwrite: bool,
@@ -85,8 +85,8 @@ def match(
 ) -> None:
     """Say who is meant by each name in a file: CSV, TSV, JSON lines or Parquet.
 
-    The same file comes out, with the columns match_nconst, match_name, match_score and match_ambiguous.
-    Text may be compressed (.gz, .zst).
+    The same file comes out, with the columns nconst, name, score and ambiguous; one whose name the file has
+    already is called match_name, say. Text may be compressed (.gz, .zst).
     """
     settings = read_cli_settings()
     plan = Plan(

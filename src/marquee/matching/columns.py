@@ -12,6 +12,7 @@ from marquee.errors import SettingsError
 
 Value = str | float | bool | None
 Kind = Literal["text", "score", "flag"]
+PREFIX = "match_"
 SHOWN_COLUMNS = 30
 """Of a table with hundreds, an error names so many."""
 
@@ -58,7 +59,10 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
 class Added(msgspec.Struct, frozen=True, kw_only=True):
     """The columns that are appended."""
 
-    prefix: str = "match_"
+    prefix: str | None = None
+    """Before each name; None: `match_`, and only where the table has a column of that name."""
+    taken: frozenset[str] = frozenset()
+    """The names of the table's own columns."""
     candidates: int = 0
     """How many hits beside the match."""
     min_score: float = 0.5
@@ -72,7 +76,12 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
         for place in range(1, self.candidates + 1):
             own: list[tuple[str, Kind]] = [("nconst", "text"), ("name", "text"), ("score", "score")]
             columns += [(f"candidate_{place}_{name}", kind) for name, kind in own]
-        return [(self.prefix + name, kind) for name, kind in columns]
+        return [(self._call(name), kind) for name, kind in columns]
+
+    def _call(self, name: str) -> str:
+        if self.prefix is None:
+            return f"{PREFIX}{name}" if name in self.taken else name
+        return f"{self.prefix}{name}"
 
     @property
     def names(self) -> list[str]:
@@ -131,8 +140,14 @@ def describe(columns: Sequence[str]) -> str:
     return f"it has: {shown}{more}"
 
 
-def check_free(added: Added, columns: Sequence[str], path: object) -> None:
-    """Raise SettingsError where a column that is to be appended is there already."""
-    taken = sorted(set(added.names) & set(columns))
+def fit(added: Added, columns: Sequence[str], path: object) -> Added:
+    """Return what is to be appended to a table of these columns.
+
+    Raises:
+        SettingsError: a column of that name is there already.
+    """
+    fitted = msgspec.structs.replace(added, taken=frozenset(columns))
+    taken = sorted(fitted.taken.intersection(fitted.names))
     if taken:
         raise SettingsError(f"{path} has a column {taken[0]} already: choose another --prefix")
+    return fitted

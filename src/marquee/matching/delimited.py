@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Literal
 
 from marquee.errors import SettingsError, TableError
-from marquee.matching.columns import Added, Fields, Outcome, Value, Wanted, check_free, find_columns
+from marquee.matching.columns import Added, Fields, Outcome, Value, Wanted, find_columns, fit
 from marquee.matching.files import Watch
 from marquee.matching.text import TextFile, split_end
 
@@ -36,14 +36,14 @@ class Delimited:
             TableError: the file cannot be read.
         """
         self.file = text.file
-        self._text, self._added = text, added
+        self._text = text
         self._quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"'):
             raise SettingsError(f"--delimiter {delimiter!r} is not one character")
         csv.field_size_limit(MAX_CELL_LETTERS)
         self._delimiter, self.columns = self._read_header(delimiter or _DELIMITERS, wanted)
         self._places = find_columns(wanted, self.columns, self.file.path)
-        check_free(added, self.columns, self.file.path)
+        self._added = fit(added, self.columns, self.file.path)
 
     def _read_header(self, delimiters: str, wanted: Wanted) -> tuple[str, list[str]]:
         """Return the delimiter, and the names of the columns."""

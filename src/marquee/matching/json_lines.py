@@ -8,7 +8,7 @@ from typing import IO
 import msgspec
 
 from marquee.errors import SettingsError, TableError
-from marquee.matching.columns import Added, Fields, Outcome, Wanted, check_free, describe
+from marquee.matching.columns import Added, Fields, Outcome, Wanted, describe, fit
 from marquee.matching.files import Watch
 from marquee.matching.text import TextFile, split_end
 
@@ -60,7 +60,7 @@ class JsonLines:
                     raise SettingsError(
                         f"{option} {column}: no row of {self.file.path} has it; {describe(self.columns)}"
                     )
-        check_free(self._added, self.columns, self.file.path)
+        self._added = fit(self._added, self.columns, self.file.path)
         return rows
 
     def read(self, skip: int) -> Iterator[Fields]:

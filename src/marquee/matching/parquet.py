@@ -11,7 +11,7 @@ from polars.exceptions import PolarsError
 from polars.io.plugins import register_io_source
 
 from marquee.errors import SettingsError, TableError
-from marquee.matching.columns import Added, Fields, Outcome, Wanted, check_free, find_columns
+from marquee.matching.columns import Added, Fields, Outcome, Wanted, find_columns, fit
 from marquee.matching.files import InputFile, Watch
 
 BATCH_ROWS = 10_000
@@ -33,7 +33,7 @@ class Parquet:
             SettingsError: a column is not there, or its type is not one of names, years or titles.
             TableError: the file is no Parquet file, or a damaged one.
         """
-        self.file, self._added = file, added
+        self.file = file
         if not file.begins_with(b"PAR1"):
             raise TableError(f"{file.path} is not what its suffix says: it is no Parquet file")
         try:
@@ -44,7 +44,7 @@ class Parquet:
             raise self._explain(error) from error
         self.columns = list(self._schema)
         places = find_columns(wanted, self.columns, file.path)
-        check_free(added, self.columns, file.path)
+        self._added = fit(added, self.columns, file.path)
         self._expressions = [
             self._read_column(option, self.columns[places[option]]) if option in places else pl.lit(None)
             for option in ("--name", "--born", "--title")
