@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,15 @@ from nbclient import NotebookClient
 
 from marquee import client
 from marquee.client import AsyncClient, Client, MatchQuery
-from marquee.engine import generations, switch
 from marquee.engine.cluster import Cluster, Endpoint
-from marquee.engine.generations import BuildMeta, SourceMeta
-from marquee.engine.records import Records
 from marquee.settings import Settings
 from tests.conftest import engine_environ, remove_indexes, run_service
+from tests.empty_generations import BEFORE, LIVE, make_generations
 
 pytestmark = pytest.mark.anyio
 
 DOCS = Path(__file__).parents[2] / "docs"
 TOKEN = "the-admin-token"
-LIVE, BEFORE = "v1-20261122t030512", "v1-20261121t030409"
 SOMEBODY = "nm90011918"
 CHANGING = {"took_ms", "stale"}
 
@@ -52,18 +48,7 @@ def own(settings: Settings) -> Settings:
 @pytest.fixture(scope="module")
 async def prepared(cluster: Cluster, own: Settings, anyio_backend: str) -> AsyncIterator[None]:
     """Two empty generations of a prefix of its own, to be pinned and made live; no worker."""
-    records = Records(cluster, own.index_prefix)
-    await records.ensure()
-    now = datetime.now(UTC)
-    for each in (BEFORE, LIVE):
-        await generations.create(cluster, own.index_prefix, each, shards=1)
-        meta = BuildMeta(
-            source=SourceMeta(kind="imdb", published_at=now, confirmed_at=now),
-            location="", basis="", attribution="somebody", marquee_version="0.1.0", swapped_at=now,
-            counts={"actors": 0, "titles": 0, "tokens": 0}, gate={"passed": True},
-        )  # fmt: skip
-        await generations.write_meta(cluster, own.index_prefix, each, meta)
-    await switch.swap(records, LIVE, switch=await switch.read_switch(records))
+    await make_generations(cluster, own.index_prefix)
     yield
     await remove_indexes(cluster, own.index_prefix)
 

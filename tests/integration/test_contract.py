@@ -18,15 +18,14 @@ import httpx
 import msgspec
 import pytest
 
-from marquee.engine import generations, switch
 from marquee.engine.cluster import Cluster, Endpoint
-from marquee.engine.generations import BuildMeta, SourceMeta
 from marquee.engine.records import Records
 from marquee.reindex import presence
 from marquee.reindex.presence import Presence
 from marquee.search.cursor import Cursor, encode_cursor
 from marquee.settings import Settings
 from tests.conftest import remove_indexes, run_service
+from tests.empty_generations import LIVE, make_generations
 
 pytestmark = pytest.mark.anyio
 
@@ -34,8 +33,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES: dict[str, dict[str, Any]] = json.loads((files("marquee.api") / "examples.json").read_text())
 AUTHORIZATION = {"Authorization": "Bearer the-admin-token"}
 ENVIRON = {"MARQUEE_ADMIN_TOKEN": "the-admin-token"}
-# The generations of the examples: what is live, and what was before.
-LIVE, BEFORE = "v1-20261122t030512", "v1-20261121t030409"
 # What differs from run to run, and from the sample to a full catalogue; of these the type counts alone.
 CHANGING = {
     "generation", "took_ms", "published_at", "confirmed_at", "last_success_at", "next_cursor", "last_job",
@@ -56,18 +53,8 @@ def own(settings: Settings) -> Settings:
 @pytest.fixture(scope="module")
 async def prepared(cluster: Cluster, own: Settings, anyio_backend: str) -> AsyncIterator[Records]:
     """What the examples speak of: two empty generations, and a worker."""
-    records = Records(cluster, own.index_prefix)
-    await records.ensure()
+    records = await make_generations(cluster, own.index_prefix)
     now = datetime.now(UTC)
-    for each in (BEFORE, LIVE):
-        await generations.create(cluster, own.index_prefix, each, shards=1)
-        meta = BuildMeta(
-            source=SourceMeta(kind="imdb", published_at=now, confirmed_at=now),
-            location="", basis="", attribution="somebody", marquee_version="0.1.0", swapped_at=now,
-            counts={"actors": 0, "titles": 0, "tokens": 0}, gate={"passed": True},
-        )  # fmt: skip
-        await generations.write_meta(cluster, own.index_prefix, each, meta)
-    await switch.swap(records, LIVE, switch=await switch.read_switch(records))
     await presence.announce(records, Presence(id="host:1", version="0.1.0", started_at=now, seen_at=now))
     yield records
     await remove_indexes(cluster, own.index_prefix)
