@@ -26,7 +26,7 @@ class BruteForce:
         return Built(time.perf_counter() - started, 0)
 
     def search(self, q: str, limit: int) -> SearchReply:
-        found = process.extract(fold(q), self._keys, scorer=fuzz.WRatio, limit=limit)
+        found = process.extract(fold(q), self._keys, scorer=fuzz.WRatio, limit=limit, score_cutoff=1)
         return SearchReply([Person(*self._people[at]) for _, _, at in found])
 
     def suggest(self, prefix: str, limit: int) -> SuggestReply:

@@ -102,6 +102,18 @@ def test_a_drop_of_quality_is_found_and_a_tie_is_none(card: Scorecard) -> None:
     assert gate.find_drops(worsen(found, asked // 20), found) == [], "a gain is no drop"
 
 
+def test_the_check_of_ci_fails_with_one_line_for_each_figure(
+    card: Scorecard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert card.quality is not None
+    assert command.check(Scorecard(quality=card.quality)) == 0
+    assert command.check(Scorecard(quality=worsen(card.quality, 40))) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3
+    assert all(line.startswith("quality dropped: misspelt names, ") for line in told)
+    assert command.check(Scorecard()) == 1
+
+
 def test_completion_that_got_worse_is_found(card: Scorecard) -> None:
     found = card.quality
     assert found is not None
