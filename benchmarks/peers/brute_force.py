@@ -20,7 +20,7 @@ class BruteForce:
 
     def build(self, corpus: Corpus) -> Built:
         started = time.perf_counter()
-        # Most credits first: of equal scores, the earlier one comes first.
+        # Most popular first: of equal scores, the earlier one comes first.
         self._people = [(nconst, name) for nconst, name, _ in read_people(corpus)]
         self._keys = [fold(name) for _, name in self._people]
         return Built(time.perf_counter() - started, 0)

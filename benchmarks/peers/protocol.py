@@ -13,8 +13,8 @@ from benchmarks.error_model import type_plainly
 from benchmarks.subject import SearchReply, SuggestReply
 
 PEOPLE_FILE = "people.tsv"
-"""In the corpus' folder, made from IMDb's files for peers that read no such files: id, name and number of
-credits, most credits first."""
+"""In the corpus' folder, made from IMDb's files for peers that read no such files: id, name and popularity,
+most popular first."""
 
 
 class PeerError(Exception):
@@ -55,11 +55,11 @@ class Peer(Protocol):
 
 
 def read_people(corpus: Corpus) -> Iterator[tuple[str, str, int]]:
-    """Yield nconst, name and number of credits, most credits first."""
+    """Yield nconst, name and popularity, most popular first."""
     with (Path(corpus.folder) / PEOPLE_FILE).open(encoding="utf-8") as file:
         for line in file:
-            nconst, name, count = line.rstrip("\n").split("\t")
-            yield nconst, name, int(count)
+            nconst, name, popularity = line.rstrip("\n").split("\t")
+            yield nconst, name, int(popularity)
 
 
 def fold(text: str) -> str:

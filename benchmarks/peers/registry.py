@@ -54,7 +54,7 @@ PEERS: dict[str, Spec] = {
         factory="benchmarks.peers.tutorial:Tutorial",
         takes=("index",),
         setup="On the same node: `match` with fuzziness AUTO on an analysed name; the completion suggester, "
-        "fuzzy, weighed by credits.",
+        "fuzzy, weighed by popularity.",
     ),
     "postgresql": Spec(
         title="PostgreSQL pg_trgm",

@@ -32,7 +32,7 @@ class Tantivy:
         fields.add_text_field("key", tokenizer_name="whitespace", index_option="freq")
         self._schema = fields.build()
         index = tantivy.Index(self._schema, str(self._folder))
-        # One thread and most credits first: of equal scores, the document that came first comes first.
+        # One thread and most popular first: of equal scores, the document that came first comes first.
         writer = index.writer(heap_size=256_000_000, num_threads=1)
         for nconst, name, _ in read_people(corpus):
             writer.add_document(tantivy.Document(nconst=nconst, name=name, key=fold(name)))

@@ -31,7 +31,7 @@ _INDEX = {
 
 
 class Tutorial:
-    """An index of its own on Marquee's node: the name as text, and as a completion weighed by credits."""
+    """An index of its own on Marquee's node: the name as text, and as a completion weighed by popularity."""
 
     def __init__(self, index: str) -> None:
         self._index, self._engine = index, open_engine()

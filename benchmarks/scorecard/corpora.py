@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.peers.protocol import PEOPLE_FILE, Corpus
 from marquee.catalog.sources import open_sample
 from marquee.catalog.synth import synthesise
+
+MOST_POPULAR = 2**31 - 1
+"""What the engines' weights can hold."""
 
 
 def prepare(source: Path, folder: Path) -> Corpus:
@@ -38,23 +41,43 @@ def make(people: int, folder: Path) -> Corpus:
 
 
 def list_people(folder: Path) -> Corpus:
-    """Write PEOPLE_FILE: whom Marquee indexes, by its own rules for a usable row."""
-    names = folder / "name.basics.tsv.gz"
-    if not names.exists():
+    """Write PEOPLE_FILE: whom Marquee indexes, by its own rules for a usable row.
+
+    Popular is, as for Marquee, who is credited or known for titles with many votes; where there are none, as
+    in the sample, who has many credits.
+
+    Raises:
+        ValueError: there is no name.basics.tsv.gz, or nobody in it.
+    """
+    if not (folder / "name.basics.tsv.gz").exists():
         raise ValueError(f"{folder} has no name.basics.tsv.gz")
-    credits_of: Counter[str] = Counter()
-    if (principals := folder / "title.principals.tsv.gz").exists():
-        with gzip.open(principals, "rt", encoding="utf-8") as file:
-            next(file, None)
-            credits_of.update(line.split("\t", 3)[2] for line in file)
-    with gzip.open(names, "rt", encoding="utf-8", newline="") as file:
-        rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        next(rows, None)
-        people = {row[0]: row[1] for row in rows if len(row) == 6 and row[1] not in ("", r"\N")}
+    votes = {row[0]: int(row[2]) for row in read_rows(folder, "title.ratings") if row[2].isdigit()}
+    popularity: Counter[str] = Counter()
+    for row in read_rows(folder, "title.principals"):
+        popularity[row[2]] += votes.get(row[0], 0) if votes else 1
+    people: dict[str, str] = {}
+    for row in read_rows(folder, "name.basics"):
+        if len(row) == 6 and row[1] not in ("", r"\N"):
+            people[row[0]] = row[1]
+            if votes:
+                popularity[row[0]] += sum(votes.get(title, 0) for title in row[5].split(","))
     if not people:
-        raise ValueError(f"{names} has no people")
-    # Sorting is stable: of people with as many credits, the file's order decides.
-    ranked = sorted(people.items(), key=lambda person: -credits_of[person[0]])
+        raise ValueError(f"{folder / 'name.basics.tsv.gz'} has no people")
+    # Sorting is stable: of people as popular, the file's order decides.
+    ranked = sorted(people.items(), key=lambda person: -popularity[person[0]])
     with (folder / PEOPLE_FILE).open("w", encoding="utf-8") as file:
-        file.writelines(f"{nconst}\t{name}\t{credits_of[nconst]}\n" for nconst, name in ranked)
+        file.writelines(
+            f"{nconst}\t{name}\t{min(MOST_POPULAR, popularity[nconst])}\n" for nconst, name in ranked
+        )
     return Corpus(str(folder), len(people))
+
+
+def read_rows(folder: Path, name: str) -> Iterator[list[str]]:
+    """Yield the rows of one of IMDb's files; none where there is no such file."""
+    path = folder / f"{name}.tsv.gz"
+    if not path.exists():
+        return
+    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+        next(file, None)
+        for line in file:
+            yield line.rstrip("\r\n").split("\t")

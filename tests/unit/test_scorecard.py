@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 from itertools import pairwise
@@ -15,8 +16,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks import __main__ as command
+from benchmarks.peers.protocol import read_people
 from benchmarks.peers.registry import MARQUEE, PEERS
-from benchmarks.scorecard import gate, readme, run
+from benchmarks.scorecard import corpora, gate, readme, run
 from benchmarks.scorecard.charts import CHARTS
 from benchmarks.scorecard.drawing import spread_labels
 from benchmarks.scorecard.results import COMMITTED, Quality, Scorecard, read_scorecard, write_scorecard
@@ -167,3 +169,31 @@ def test_failures_are_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: 
     monkeypatch.setattr(readme, "README", Path("no-such-file"))
     assert command.main(["--render"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def write(folder: Path, name: str, *rows: str) -> None:
+    with gzip.open(folder / f"{name}.tsv.gz", "wt", encoding="utf-8") as file:
+        file.writelines(f"{row}\n" for row in ("header", *rows))
+
+
+def test_popular_is_who_has_votes_or_else_credits(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no name\.basics"):
+        corpora.list_people(tmp_path)
+    write(tmp_path, "name.basics")
+    with pytest.raises(ValueError, match="no people"):
+        corpora.list_people(tmp_path)
+    people = [
+        f"nm{at}\tName {at}\t\\N\t\\N\tactor\t{known}" for at, known in enumerate(("tt1", r"\N", r"\N"))
+    ]
+    write(tmp_path, "name.basics", *people, "nm8\t\\N\t\\N\t\\N\t\\N\t\\N", "nm9\ttoo few fields")
+    write(
+        tmp_path, "title.principals", *(f"tt{at}\t1\tnm{who}\tactor" for at, who in ((2, 1), (3, 1), (4, 2)))
+    )
+    write(tmp_path, "title.ratings")
+    assert list(read_people(corpora.list_people(tmp_path))) == [
+        ("nm1", "Name 1", 2), ("nm2", "Name 2", 1), ("nm0", "Name 0", 0)
+    ]  # fmt: skip
+    write(tmp_path, "title.ratings", "tt1\t7.0\t50", "tt4\t7.0\t9000000000", r"tt3	\N	\N")
+    assert list(read_people(corpora.list_people(tmp_path))) == [
+        ("nm2", "Name 2", 2**31 - 1), ("nm0", "Name 0", 50), ("nm1", "Name 1", 0)
+    ]  # fmt: skip
