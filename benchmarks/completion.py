@@ -10,7 +10,7 @@ import msgspec
 from benchmarks.error_model import miss_first_letter, slip, type_plainly
 from benchmarks.figures import Estimate, estimate, measure_latency
 from benchmarks.query_set import Query, is_right
-from benchmarks.subject import Clock, Subject
+from benchmarks.subject import Clock, Completer
 
 FIRST = 5
 """A completion counts when it is among the first five."""
@@ -37,7 +37,7 @@ class Completion(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: dict[str, float]
 
 
-async def measure_completion(subject: Subject, meant: Sequence[Query], seed: int = 1) -> Completion:
+async def measure_completion(subject: Completer, meant: Sequence[Query], seed: int = 1) -> Completion:
     """Type the name of each query, which are of different names."""
     clean: dict[int, dict[str, list[float]]] = {length: {} for length in CLEAN_LENGTHS}
     slips: dict[int, dict[str, list[float]]] = {length: {} for length in SLIP_LENGTHS}

@@ -46,14 +46,18 @@ class SuggestReply(msgspec.Struct, frozen=True):
 Reply = TypeVar("Reply", SearchReply, SuggestReply)
 
 
-class Subject(Protocol):
+class Completer(Protocol):
+    """Completes what is typed; what it refuses as unusable is answered with nothing."""
+
+    async def suggest(self, q: str) -> SuggestReply:
+        """Answer a suggest."""
+
+
+class Subject(Completer, Protocol):
     """Answers questions; a question it refuses as unusable is answered with nothing."""
 
     async def search(self, q: str, limit: int = LIMIT) -> SearchReply:
         """Answer a search."""
-
-    async def suggest(self, q: str) -> SuggestReply:
-        """Answer a suggest."""
 
     async def find(self, nconst: str) -> Person | None:
         """Return the person with this id."""

@@ -51,8 +51,21 @@ PREFIX = "benchmark-swaps"
 CLIENTS = 16
 SHARE_OF_CAPACITY = 0.4
 FIRST_YEAR = 1900
-CAPACITY_S = 15.0
 HEADERS = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of everything."""
+
+    people: int = 60_000
+    rebuilds: int = 10
+    rollbacks: int = 3
+    quiet_s: float = 30.0
+    """Before each rebuild."""
+    capacity_s: float = 15.0
+    """To warm up, and again to measure the capacity."""
+    crash: bool = True
+    """Whether the worker of the middle rebuild is killed."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -65,6 +78,31 @@ class Sample(msgspec.Struct, frozen=True):
     years: tuple[int | None, ...]
     problem: str = ""
     """What came instead of an answer."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """All answers, when what happened, and what is needed to judge them."""
+
+    samples: list[Sample]
+    spans: dict[str, list[tuple[float, float]]]
+    """`quiet` and `reindex` are pairs, one for each rebuild."""
+    year_of: dict[str, int]
+    """The birth year of everybody in each generation."""
+    rollbacks: list[float]
+    """Seconds."""
+
+    @property
+    def failed(self) -> list[Sample]:
+        """What was answered with anything but 200."""
+        return [each for each in self.samples if each.status != 200]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Return the p99 of each rebuild to that of the quiet seconds before it."""
+        return [
+            quantile(within(self.samples, [during]), 0.99) / quantile(within(self.samples, [before]), 0.99)
+            for before, during in zip(self.spans["quiet"], self.spans["reindex"], strict=True)
+        ]
 
 
 class Traffic:
@@ -101,16 +139,16 @@ class Traffic:
         took_ms = (time.perf_counter() - due_at) * 1000
         self.samples.append(Sample(due_at, took_ms, status, generation, years, problem))
 
-    async def measure_capacity(self, session: aiohttp.ClientSession) -> float:
+    async def measure_capacity(self, session: aiohttp.ClientSession, seconds: float) -> float:
         """Return the requests per second that CLIENTS clients get, each asking again at once."""
-        until = time.perf_counter() + CAPACITY_S
+        until = time.perf_counter() + seconds
 
         async def ask_on() -> None:
             while (now := time.perf_counter()) < until:
                 await self.ask(session, now)
 
         await asyncio.gather(*(ask_on() for _ in range(CLIENTS)))
-        return len(self.samples) / CAPACITY_S
+        return len(self.samples) / seconds
 
     async def flow(self, session: aiohttp.ClientSession, rate: float) -> None:
         """Begin `rate` requests a second until cancelled."""
@@ -172,38 +210,39 @@ def pack_year(lines: Sequence[bytes], year: int) -> bytes:
     return gzip.compress(b"\n".join(rows) + b"\n", 1)
 
 
-async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> bool:
+async def run(endpoint: Endpoint, plan: Plan, work: Path, prefix: str = PREFIX) -> Outcome:
+    """Make data, index them, and measure; every index of the prefix is deleted before and after."""
     folder, home = work / "data", work / "home"
-    synthesise(folder, arguments.people, seed=1)
+    synthesise(folder, plan.people, seed=1)
     packed = (folder / "name.basics.tsv.gz").read_bytes()
     lines = gzip.decompress(packed).rstrip(b"\n").split(b"\n")
     names = [line.split(b"\t")[1].decode() for line in lines[1:]]
     # Without the cache: it is empty after every swap, and a capacity measured with a warm one is another.
-    environ = environ_for(endpoint, PREFIX, home, MARQUEE_PEOPLE="everyone", MARQUEE_CACHE_SIZE_MB="0")
+    environ = environ_for(endpoint, prefix, home, MARQUEE_PEOPLE="everyone", MARQUEE_CACHE_SIZE_MB="0")
     async with Cluster(endpoint) as cluster:
-        await remove_indexes(cluster, PREFIX)
+        await remove_indexes(cluster, prefix)
         print_header(
             "Searches across swaps",
-            f"{arguments.people:,} synthetic people, everyone indexed",
+            f"{plan.people:,} synthetic people, everyone indexed",
             await cluster.version(),
         )
-        years = [pack_year(lines, FIRST_YEAR + number) for number in range(arguments.rebuilds + 1)]
+        years = [pack_year(lines, FIRST_YEAR + number) for number in range(plan.rebuilds + 1)]
         (folder / "name.basics.tsv.gz").write_bytes(years[0])
         command = ["reindex", "--data", str(folder)]
         subprocess.run([sys.executable, "-m", "marquee", *command], env=environ, check=True)  # noqa: ASYNC221
-        year_of = {str(await generations.resolve(cluster, PREFIX)): FIRST_YEAR}
+        year_of = {str(await generations.resolve(cluster, prefix)): FIRST_YEAR}
         workers = [start_worker(environ), start_worker(environ)]
         try:
             with run_service(environ) as url:
-                return await measure(arguments, url, folder, years, names, year_of, workers, environ)
+                return await measure(plan, url, folder, years, names, year_of, workers, environ)
         finally:
             for each in workers:
                 kill_tree(each)
-            await remove_indexes(cluster, PREFIX)
+            await remove_indexes(cluster, prefix)
 
 
 async def measure(
-    arguments: argparse.Namespace,
+    plan: Plan,
     url: str,
     folder: Path,
     years: Sequence[bytes],
@@ -211,28 +250,28 @@ async def measure(
     year_of: dict[str, int],
     workers: list[Any],
     environ: dict[str, str],
-) -> bool:
+) -> Outcome:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session, aiohttp.ClientSession() as admin:
         operator = Operator(url, admin)
         warming = Traffic(names, url)
-        await warming.measure_capacity(session)
+        await warming.measure_capacity(session, plan.capacity_s)
         capacity_meter = Traffic(names, url)
-        capacity = await capacity_meter.measure_capacity(session)
+        capacity = await capacity_meter.measure_capacity(session, plan.capacity_s)
         rate = SHARE_OF_CAPACITY * capacity
         OUT.print(f"capacity {capacity:.0f} requests/s; asked at {rate:.0f} requests/s", highlight=False)
         traffic = Traffic(names, url)
         flowing = asyncio.create_task(traffic.flow(session, rate))
         spans: dict[str, list[tuple[float, float]]] = {"quiet": [], "reindex": []}
         rollbacks: list[float] = []
-        for number in range(1, arguments.rebuilds + 1):
+        for number in range(1, plan.rebuilds + 1):
             (folder / "name.basics.tsv.gz").write_bytes(years[number])
             quiet_from = time.perf_counter()
-            await asyncio.sleep(arguments.quiet)
+            await asyncio.sleep(plan.quiet_s)
             spans["quiet"].append((quiet_from, time.perf_counter()))
             began = time.perf_counter()
             job_id = await operator.rebuild()
-            crashes = number == (arguments.rebuilds + 1) // 2
+            crashes = plan.crash and number == (plan.rebuilds + 1) // 2
             if crashes:
                 await asyncio.sleep(8)
                 for each in list(workers):  # whichever has the job: the other one goes on
@@ -248,7 +287,7 @@ async def measure(
             OUT.print(
                 f"rebuild {number}: {time.perf_counter() - began:.1f} s{note}", style="dim", highlight=False
             )
-            if len(rollbacks) < arguments.rollbacks and number % 3 == 0:
+            if len(rollbacks) < plan.rollbacks and number % (plan.rebuilds // plan.rollbacks) == 0:
                 began = time.perf_counter()
                 rollbacks.append(await operator.roll_back())
                 await asyncio.sleep(3)
@@ -257,7 +296,7 @@ async def measure(
         await asyncio.sleep(2)
     for begin, end in spans["reindex"]:
         add_stages(spans, operator.stages, begin, end)
-    return report(traffic.samples, spans, year_of, rollbacks)
+    return Outcome(samples=traffic.samples, spans=spans, year_of=year_of, rollbacks=rollbacks)
 
 
 def add_stages(
@@ -285,25 +324,21 @@ def find_mixed(samples: Sequence[Sample], year_of: dict[str, int]) -> list[Sampl
     ]
 
 
-def _within(samples: Sequence[Sample], parts: Sequence[tuple[float, float]]) -> list[float]:
+def within(samples: Sequence[Sample], parts: Sequence[tuple[float, float]]) -> list[float]:
     """Return the milliseconds of what was to begin in the parts."""
     return [each.took_ms for each in samples if any(begin <= each.due_at <= end for begin, end in parts)]
 
 
-def report(
-    samples: Sequence[Sample],
-    spans: dict[str, list[tuple[float, float]]],
-    year_of: dict[str, int],
-    rollbacks: Sequence[float],
-) -> bool:
-    failed = [each for each in samples if each.status != 200]
-    mixed = find_mixed(samples, year_of)
+def report(outcome: Outcome) -> bool:
+    """Print what became of the requests; return whether none failed and none was mixed."""
+    samples, spans, failed = outcome.samples, outcome.spans, outcome.failed
+    mixed = find_mixed(samples, outcome.year_of)
     table = Table(box=None, header_style="dim")
     for column in ("", "requests", "p50 ms", "p95", "p99", "max", "p99 ratio"):
         table.add_column(column, justify="right" if column else "left")
     quiet_p99 = 0.0
     for name, parts in spans.items():
-        took = _within(samples, parts)
+        took = within(samples, parts)
         if not took:
             continue
         p99 = quantile(took, 0.99)
@@ -311,19 +346,16 @@ def report(
         figures = (statistics.median(took), quantile(took, 0.95), p99, max(took))
         table.add_row(name, f"{len(took):,}", *(f"{each:.1f}" for each in figures), f"{p99 / quiet_p99:.2f}")
     OUT.print(table)
-    ratios = sorted(
-        quantile(_within(samples, [during]), 0.99) / quantile(_within(samples, [before]), 0.99)
-        for before, during in zip(spans["quiet"], spans["reindex"], strict=True)
-    )
+    ratios = sorted(outcome.ratios)
     OUT.print(
         f"p99 of each rebuild to the quiet seconds before it: median {statistics.median(ratios):.2f}, "
         f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
         highlight=False,
     )
-    told = ", ".join(f"{each:.2f}" for each in rollbacks)
+    told = ", ".join(f"{each:.2f}" for each in outcome.rollbacks)
     OUT.print(
         f"{len(samples):,} requests, {len(failed)} failed, {len(mixed)} mixed, "
-        f"{len(year_of)} generations; seconds to roll back: {told}",
+        f"{len(outcome.year_of)} generations; seconds to roll back: {told}",
         highlight=False,
     )
     for each in (*failed[:5], *mixed[:5]):
@@ -342,7 +374,13 @@ def main() -> None:
     arguments = parser.parse_args()
     settings, _ = read_settings()
     with tempfile.TemporaryDirectory() as work, open_endpoint(settings) as endpoint:
-        passed = asyncio.run(run(endpoint, arguments, Path(work)))
+        plan = Plan(
+            people=arguments.people,
+            rebuilds=arguments.rebuilds,
+            rollbacks=arguments.rollbacks,
+            quiet_s=arguments.quiet,
+        )
+        passed = report(asyncio.run(run(endpoint, plan, Path(work))))
     raise SystemExit(0 if passed else 1)
 
 
