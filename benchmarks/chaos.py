@@ -48,7 +48,8 @@ PREFIX = "benchmark-chaos"
 YEARS = 12
 """Sources that are told apart: generations kept at once are fewer."""
 PAUSE_S, FROZEN_S, AWAY_S = (4.0, 10.0), (1.0, 9.0), (0.0, 3.0)
-ENDS_WITHIN_S = 180.0
+# A rebuild gives way to searches, and is begun three times at most.
+ENDS_WITHIN_S = 600.0
 BEFORE_S = 20.0
 """What was done so long before a request failed may be why."""
 LOOK_EVERY_S = 0.1
