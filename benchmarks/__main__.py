@@ -29,7 +29,7 @@ from benchmarks.peers.registry import MARQUEE, PEERS, Starter
 from benchmarks.runner import OUT, describe_machine
 from benchmarks.scorecard import gate, readme
 from benchmarks.scorecard.results import COMMITTED, SECTIONS, Scorecard, read_scorecard
-from benchmarks.scorecard.run import TEN_MILLION, Options, Run, merge
+from benchmarks.scorecard.run import TEN_MILLION, Options, Run, alone, merge
 from benchmarks.scorecard.tables import GRIDS, Grid
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
@@ -113,16 +113,17 @@ def measure(arguments: argparse.Namespace, command: str) -> int:
     """Run it; return the exit code.
 
     Raises:
-        MarqueeError: there is no engine.
+        MarqueeError: there is no engine, or another run is under way.
     """
     options = read_options(arguments)
     settings, _ = read_settings()
-    folder = settings.home / "scorecard"
+    folder = settings.home / "scorecard" / settings.index_prefix
     target = arguments.json or (COMMITTED if is_full(options) else folder / "last.json")
     urls = {name: url for name in ("meilisearch", "typesense") if (url := getattr(arguments, name))}
     prefix = f"{settings.index_prefix}-scorecard"
     OUT.print(f"{command}: {describe_machine()}", highlight=False)
     with (
+        alone(folder / "lock"),
         tempfile.TemporaryDirectory(prefix="marquee-scorecard-") as work,
         open_endpoint(settings) as endpoint,
     ):

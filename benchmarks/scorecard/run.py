@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +33,7 @@ from benchmarks.scorecard.results import (
     write_scorecard,
 )
 from marquee.engine.cluster import Endpoint
+from marquee.errors import ConflictError
 
 TEN_MILLION = "ten_million"
 QUICK_EVERY = 4
@@ -225,6 +228,22 @@ class Run:
             seconds=round(time.monotonic() - began, 1),
             not_measured=dict(not_measured),
         )
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock file: two runs would delete each other's indexes.
+
+    Raises:
+        ConflictError: another run holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConflictError("another run of the scorecard is under way") from None
+        yield
 
 
 def write_progress(path: Path, progress: Progress) -> None:

@@ -165,6 +165,16 @@ def test_only_a_run_that_leaves_nothing_out_makes_the_committed_figures() -> Non
     assert options("--only", "sqlite").only == (MARQUEE, "sqlite")
 
 
+def test_a_second_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MARQUEE_HOME", str(tmp_path))
+    monkeypatch.setenv("MARQUEE_INDEX_PREFIX", "test-alone")
+    with run.alone(tmp_path / "scorecard" / "test-alone" / "lock"):
+        assert command.main(["--quick"]) == 1
+    assert capsys.readouterr().err == "python -m benchmarks: another run of the scorecard is under way\n"
+
+
 def test_failures_are_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readme, "README", Path("no-such-file"))
     assert command.main(["--render"]) == 1
