@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.peers.engine_node import count_index_bytes, find_node_pids, open_engine, remove_indexes
-from benchmarks.peers.protocol import Built, Corpus, read_people
+from benchmarks.peers.protocol import Built, Corpus, PeerError, read_people
 from benchmarks.subject import Person, SearchReply, SuggestReply
 
 BULK = 5_000
@@ -47,7 +47,11 @@ class Tutorial:
                 suggest = {"input": name, "weight": count}
                 lines += [{"index": {"_id": nconst}}, {"name": name, "suggest": suggest}]
             body = encoder.encode_lines(lines)
-            self._engine.ask("POST", f"/{self._index}/_bulk?filter_path=errors", body, "application/x-ndjson")
+            taken = self._engine.ask(
+                "POST", f"/{self._index}/_bulk?filter_path=errors", body, "application/x-ndjson"
+            )
+            if taken["errors"]:
+                raise PeerError("Elasticsearch did not take all people")
         self._engine.ask("POST", f"/{self._index}/_refresh")
         seconds = time.perf_counter() - started
         return Built(seconds, count_index_bytes(self._engine, self._index))

@@ -1,4 +1,8 @@
-"""A running Typesense: `--typesense URL`, its key in TYPESENSE_API_KEY."""
+"""A running Typesense: `--typesense URL`, its key in TYPESENSE_API_KEY.
+
+Written by the manual, and tested against a server of our own that speaks as much of its API: no real one ran
+where this was made.
+"""
 
 from __future__ import annotations
 
