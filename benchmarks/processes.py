@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -40,19 +40,21 @@ def environ_for(endpoint: Endpoint, prefix: str, home: Path, **settings: str) ->
 @contextlib.contextmanager
 def run_service(environ: dict[str, str]) -> Iterator[str]:
     """Run `marquee serve`; yield its address once it answers searches."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "marquee", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as process:
+    # It takes a port itself: one found free here may be another benchmark's before the service has begun.
+    command = [sys.executable, "-m", "marquee", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         try:
+            assert process.stdout is not None
+            told = next((line for line in process.stdout if "http://" in line), None)
+            assert told is not None, "the service did not start"
+            port = urlsplit(told[told.index("http://") :].split()[0]).port
             until = time.monotonic() + START_TIMEOUT_S
             while True:
                 try:
                     urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready").close()
                     break
                 except OSError:
-                    assert time.monotonic() < until, "the service did not start"
+                    assert process.poll() is None and time.monotonic() < until, "the service did not start"
                     time.sleep(0.1)
             yield f"http://127.0.0.1:{port}"
         finally:

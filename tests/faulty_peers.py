@@ -8,7 +8,7 @@ import sys
 import time
 from typing import cast
 
-from benchmarks.peers.protocol import Built, Corpus, PeerError, fold, read_people
+from benchmarks.peers.protocol import Built, Corpus, PeerError, RefusedError, fold, read_people
 from benchmarks.subject import Person, SearchReply, SuggestReply
 
 
@@ -71,6 +71,23 @@ class Hangs(Sound):
 class Raises(Sound):
     def fail(self) -> None:
         raise ConnectionResetError("the server went away")
+
+
+class Refuses(Sound):
+    """Has too much to do now and then, or for good."""
+
+    def __init__(self, at: int = 0, forever: bool = False) -> None:
+        super().__init__(at)
+        self._forever = forever
+
+    def search(self, q: str, limit: int) -> SearchReply:
+        if self._forever:
+            self.fail()
+        return super().search(q, limit)
+
+    def fail(self) -> None:
+        self._left = 3
+        raise RefusedError("too much at once")
 
 
 class Babbles(Sound):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from benchmarks.peers.protocol import PeerError
+from benchmarks.peers.protocol import PeerError, RefusedError
 
 TIMEOUT_S = 300.0
 
@@ -49,6 +49,7 @@ class JsonClient:
         """Return the decoded answer, or a list of them where it is `lines`; `body` is JSON or ready bytes.
 
         Raises:
+            RefusedError: it has too much to do.
             PeerError: no connection, or an answer that is an error or no JSON.
         """
         sent = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
@@ -65,6 +66,8 @@ class JsonClient:
                 # A connection that was kept may have been closed by the other side meanwhile.
                 if attempt == 2 or not isinstance(error, http.client.RemoteDisconnected):
                     raise PeerError(f"{self._host}:{self._port}: {error}") from error
+        if response.status in (429, 503):
+            raise RefusedError(f"{self._host}:{self._port} refused with {response.status}")
         if response.status >= 300:
             told = content[:200].decode(errors="replace")
             raise PeerError(

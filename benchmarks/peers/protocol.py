@@ -21,6 +21,10 @@ class PeerError(Exception):
     """A peer cannot be started, has died, or answers nonsense; the message is the reason in one line."""
 
 
+class RefusedError(PeerError):
+    """One question was not answered, because too much is asked or it took too long; the next one may be."""
+
+
 class Corpus(msgspec.Struct, frozen=True):
     """A folder with IMDb's files and `PEOPLE_FILE`, and how many people it holds."""
 
@@ -36,7 +40,7 @@ class Built(msgspec.Struct, frozen=True):
 
 
 class Peer(Protocol):
-    """A system that finds people by name. Each method may raise PeerError."""
+    """A system that finds people by name. Each method may raise PeerError, questions RefusedError."""
 
     def build(self, corpus: Corpus) -> Built:
         """Start what is needed and index the corpus; what was indexed before is gone."""

@@ -111,8 +111,8 @@ RETRIEVERS: dict[str, Spec] = {
     "scraper": Spec(
         title="scraping",
         factory="benchmarks.peers.scraper:Scraper",
-        setup="A page of results and a person's page from a server on this machine, 250 ms each, parsed by "
-        "Beautiful Soup on lxml.",
+        setup="A page of results (200 kB) and a person's page (400 kB) from a server on this machine, 250 ms "
+        "each, parsed by Beautiful Soup on lxml.",
         packages=("beautifulsoup4", "lxml"),
         imports=("bs4", "lxml"),
         completes=False,

@@ -58,9 +58,10 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class Hammered(msgspec.Struct, frozen=True):
-    """How many were answered in how many seconds, and the milliseconds of each."""
+    """How many were answered and refused in how many seconds, and the milliseconds of each answer."""
 
     answered: int
+    refused: int
     seconds: float
     took_ms: list[float]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 from benchmarks.peers.protocol import Corpus, PeerError
 from benchmarks.peers.registry import MARQUEE, PEERS, RETRIEVERS, Spec
+from benchmarks.peers.wire import Hammered
 from benchmarks.runner import quantile
 from benchmarks.scorecard.lineup import Lineup
 from benchmarks.scorecard.results import Promise, spread
-from benchmarks.scorecard.speed import Plan, compare, draw_mix, flatten, hammer_times, take_rounds
+from benchmarks.scorecard.speed import Plan, compare, draw_mix, flatten, hammer_one, take_rounds
 
 SPECS: dict[str, Spec] = {MARQUEE: PEERS[MARQUEE], **RETRIEVERS}
 
@@ -38,9 +40,8 @@ def measure(lineup: Lineup, corpus: Corpus, plan: Plan) -> list[Promise]:
     rows = [hold_against(name, times) for name in RETRIEVERS if name in times]
     many, _ = draw_mix(corpus, 1000)
     for clients in (1, 16):
-        took_ms = lineup.try_with(MARQUEE, partial(hammer_times, many, clients, plan.hammer_s))
-        if took_ms:
-            rows.append(hold_within(took_ms, clients))
+        found = lineup.try_with(MARQUEE, partial(hammer_one, many, clients, plan.hammer_s))
+        rows += [hold_within(found, clients)] if found else []
     return [*rows, hold_fresh([each.seconds for each in lineup.built[MARQUEE]], corpus.people)]
 
 
@@ -57,15 +58,16 @@ def hold_against(name: str, times: Mapping[str, list[list[float]]]) -> Promise:
     )
 
 
-def hold_within(took_ms: Sequence[float], clients: int) -> Promise:
-    """Hold the times of answers against what they may take."""
+def hold_within(found: Hammered, clients: int) -> Promise:
+    """Hold the times of answers against what they may take; what was refused is not within it."""
+    took_ms = [*found.took_ms, *[math.inf] * found.refused]
     share = sum(each <= WITHIN_MS for each in took_ms) / len(took_ms)
     who = "one client" if clients == 1 else f"{clients} clients at once"
     return Promise(
         claim=f"searches of {who}",
         target=f"{WITHIN_MS} ms",
         measured=f"{share:.2%} of {len(took_ms):,} within, p99 {quantile(took_ms, 0.99):.0f} ms",
-        spread=f"{min(took_ms):.1f} to {max(took_ms):.0f} ms",
+        spread=f"{min(found.took_ms):.1f} to {max(found.took_ms):.0f} ms, {found.refused} refused",
         holds=quantile(took_ms, 0.99) <= WITHIN_MS,
     )
 

@@ -85,6 +85,8 @@ class PeerSpeed(msgspec.Struct, frozen=True, kw_only=True):
     """Searches per second by number of clients."""
     throughput_ratio: dict[int, Spread] = {}
     """To Marquee's, round by round."""
+    refused: float = 0.0
+    """Share of what was asked for the throughput that was refused for load; not counted as answered."""
     index_s: Spread
     disk_bytes: int
     memory_bytes: int

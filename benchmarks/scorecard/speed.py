@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from random import Random
@@ -11,7 +12,7 @@ import msgspec
 from benchmarks.peers.hosted import HostedPeer
 from benchmarks.peers.protocol import Corpus, read_people
 from benchmarks.peers.registry import MARQUEE
-from benchmarks.peers.wire import Kind
+from benchmarks.peers.wire import Hammered, Kind
 from benchmarks.runner import OUT, quantile
 from benchmarks.scorecard.lineup import Lineup
 from benchmarks.scorecard.results import PeerSpeed, Spread, percentiles, spread
@@ -54,7 +55,7 @@ def measure(lineup: Lineup, corpus: Corpus, plan: Plan) -> dict[str, PeerSpeed]:
     searches, suggests = draw_mix(corpus, (plan.rounds + 1) * plan.questions)
     search_ms = take_rounds(lineup, "search", searches, plan)
     suggest_ms = take_rounds(lineup, "suggest", suggests, plan)
-    throughput = hammer(lineup, searches, plan)
+    throughput, refused = hammer(lineup, searches, plan)
     found: dict[str, PeerSpeed] = {}
     for name in list(lineup.peers):
         memory_bytes = lineup.try_with(name, HostedPeer.resident_bytes)
@@ -73,6 +74,7 @@ def measure(lineup: Lineup, corpus: Corpus, plan: Plan) -> dict[str, PeerSpeed]:
                 for clients, rates in throughput.items()
                 if MARQUEE in rates
             },
+            refused=refused[name],
             index_s=spread([each.seconds for each in built]),
             disk_bytes=built[-1].disk_bytes,
             memory_bytes=memory_bytes,
@@ -113,30 +115,30 @@ def ask(kind: Kind, questions: Sequence[str], peer: HostedPeer) -> list[float]:
     return [each.took_ms for each in peer.ask(kind, questions)]
 
 
-def hammer(lineup: Lineup, questions: Sequence[str], plan: Plan) -> dict[int, dict[str, list[float]]]:
-    """Return searches per second by number of clients, system and round."""
+def hammer(
+    lineup: Lineup, questions: Sequence[str], plan: Plan
+) -> tuple[dict[int, dict[str, list[float]]], dict[str, float]]:
+    """Return searches per second by number of clients, system and round, and the share each refused."""
+    answered, refused = Counter[str](), Counter[str]()
     rates: dict[int, dict[str, list[float]]] = {}
     for clients in CLIENTS:
         by_name: dict[str, list[float]] = {name: [] for name in lineup.peers}
         for _ in range(plan.hammer_rounds):
             for name in list(lineup.peers):
-                rate = lineup.try_with(name, partial(hammer_one, questions, clients, plan.hammer_s))
-                if rate is not None:
-                    by_name[name].append(rate)
+                found = lineup.try_with(name, partial(hammer_one, questions, clients, plan.hammer_s))
+                if found is not None:
+                    by_name[name].append(found.answered / found.seconds)
+                    answered[name] += found.answered
+                    refused[name] += found.refused
         rates[clients] = by_name
         OUT.print(f"  throughput: {clients} clients", style="dim", highlight=False)
+    shares = {name: refused[name] / (answered[name] + refused[name]) for name in lineup.peers}
     return {
         clients: {name: values for name, values in by_name.items() if name in lineup.peers}
         for clients, by_name in rates.items()
-    }
+    }, shares
 
 
-def hammer_one(questions: Sequence[str], clients: int, seconds: float, peer: HostedPeer) -> float:
-    """Return the searches per second that one system answers."""
-    hammered = peer.hammer("search", questions, clients, seconds)
-    return hammered.answered / hammered.seconds
-
-
-def hammer_times(questions: Sequence[str], clients: int, seconds: float, peer: HostedPeer) -> list[float]:
-    """Return the milliseconds of each search of so many clients."""
-    return peer.hammer("search", questions, clients, seconds).took_ms
+def hammer_one(questions: Sequence[str], clients: int, seconds: float, peer: HostedPeer) -> Hammered:
+    """Return what so many clients, each searching again at once, got of one system."""
+    return peer.hammer("search", questions, clients, seconds)

@@ -144,11 +144,13 @@ def throughput(card: Scorecard) -> Grid | None:
             f"{each.throughput[count].median:,.0f}" if count in each.throughput else NONE for count in clients
         ]
         ratio = each.throughput_ratio.get(clients[-1]) if clients else None
-        rows.append((title_of(name), *cells, _ratio(ratio) if ratio else NONE))
+        refused = f"{100 * each.refused:.1f}"
+        rows.append((title_of(name), *cells, _ratio(ratio) if ratio else NONE, refused))
     columns = (
         "",
         *(f"{count} client{'s' * (count > 1)}" for count in clients),
         "to Marquee's, at the most clients",
+        "refused, percent",
     )
     return Grid(columns, rows, "The same run. Searches per second; threads of one process ask.")
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.peers import pg_trgm
 from benchmarks.peers.engine_node import URL_VARIABLE
+from benchmarks.peers.host import RETRY_AFTER_S
 from benchmarks.peers.hosted import HostedPeer
 from benchmarks.peers.meilisearch import Meilisearch
 from benchmarks.peers.protocol import Corpus, PeerError
@@ -189,6 +190,22 @@ def test_an_answer_that_is_none_is_an_error(corpus: Corpus) -> None:
         peer.build(corpus)
         with pytest.raises(PeerError, match="no answer"):
             peer.search("ada")
+
+
+def test_a_refused_question_is_put_again_and_counted_under_load(corpus: Corpus) -> None:
+    with host("Refuses", at=2) as peer:
+        peer.build(corpus)
+        peer.search("ada")
+        (answer,) = peer.ask("search", ["ada"])
+        assert answer.took_ms >= 1000 * RETRY_AFTER_S
+        hammered = peer.hammer("search", ["ada"], clients=2, seconds=0.05)
+        assert hammered.refused == pytest.approx(hammered.answered / 2, abs=3)
+    with host("Refuses", forever=True) as peer:
+        peer.build(corpus)
+        with pytest.raises(PeerError, match="too much at once"):
+            peer.search("ada")
+        with pytest.raises(PeerError, match="answered none of 2 clients"):
+            peer.hammer("search", ["ada"], clients=2, seconds=0.05)
 
 
 def test_a_server_of_a_peer_that_died_is_stopped(corpus: Corpus) -> None:

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks import __main__ as command
 from benchmarks.peers.protocol import read_people
 from benchmarks.peers.registry import MARQUEE, PEERS
-from benchmarks.scorecard import corpora, gate, readme, run
+from benchmarks.peers.wire import Hammered
+from benchmarks.scorecard import corpora, gate, promises, readme, run
 from benchmarks.scorecard.charts import CHARTS
 from benchmarks.scorecard.drawing import spread_labels
 from benchmarks.scorecard.results import COMMITTED, Quality, Scorecard, read_scorecard, write_scorecard
@@ -207,3 +208,21 @@ def test_popular_is_who_has_votes_or_else_credits(tmp_path: Path) -> None:
     assert list(read_people(corpora.list_people(tmp_path))) == [
         ("nm2", "Name 2", 2**31 - 1), ("nm0", "Name 0", 50), ("nm1", "Name 1", 0)
     ]  # fmt: skip
+
+
+def test_promises_that_do_not_hold_say_so() -> None:
+    times = {
+        MARQUEE: [[4.0, 5.0, 6.0]] * 2,
+        "scraper": [[600.0] * 3, [400.0] * 3],
+        "cinemagoer": [[2.5] * 3] * 2,
+    }
+    scraping, library = (promises.hold_against(name, times) for name in ("scraper", "cinemagoer"))
+    assert (scraping.holds, scraping.spread) == (True, "80 to 120")
+    assert (library.holds, library.measured) == (False, "0.5 times (2.5 against 5.0 ms)")
+    answers = [10.0] * 99 + [400.0]
+    assert promises.hold_within(Hammered(100, 0, 1.0, answers), 16).holds
+    refused = promises.hold_within(Hammered(100, 5, 1.0, answers), 16)
+    assert not refused.holds, "what is refused is not answered in time"
+    assert refused.measured.startswith("95.24% of 105 within")
+    assert promises.hold_fresh([60.0], 1_000_000).holds
+    assert not promises.hold_fresh([60.0, 5000.0], 1_000_000).holds
