@@ -11,7 +11,7 @@ from benchmarks.peers.registry import MARQUEE, PEERS, RETRIEVERS, Spec
 from benchmarks.peers.wire import Hammered
 from benchmarks.runner import quantile
 from benchmarks.scorecard.lineup import Lineup
-from benchmarks.scorecard.results import Promise, spread
+from benchmarks.scorecard.results import Point, Promise, spread
 from benchmarks.scorecard.speed import Plan, compare, draw_mix, flatten, hammer_one, take_rounds
 
 SPECS: dict[str, Spec] = {MARQUEE: PEERS[MARQUEE], **RETRIEVERS}
@@ -27,8 +27,15 @@ LOOKS_EVERY_H = 6
 IMDB_PEOPLE = 14_000_000
 
 
-def measure(lineup: Lineup, corpus: Corpus, plan: Plan) -> list[Promise]:
+def measure(lineup: Lineup, corpus: Corpus, plan: Plan, largest: Point | None) -> list[Promise]:
     """Measure each promise.
+
+    Args:
+        lineup: Marquee and RETRIEVERS.
+        corpus: what they hold.
+        plan: how much is asked.
+        largest: what Marquee's largest index of this run cost, taken where it is larger than the corpus:
+            the fewer the people, the more too much a rebuild's fixed part counts when taken in proportion.
 
     Raises:
         PeerError: Marquee itself is not up.
@@ -42,6 +49,8 @@ def measure(lineup: Lineup, corpus: Corpus, plan: Plan) -> list[Promise]:
     for clients in (1, 16):
         found = lineup.try_with(MARQUEE, partial(hammer_one, many, clients, plan.hammer_s))
         rows += [hold_within(found, clients)] if found else []
+    if largest and largest.people > corpus.people:
+        return [*rows, hold_fresh([largest.index_s], largest.people)]
     return [*rows, hold_fresh([each.seconds for each in lineup.built[MARQUEE]], corpus.people)]
 
 

@@ -24,6 +24,7 @@ from benchmarks.scorecard.results import (
     SECTIONS,
     Growth,
     Meta,
+    Point,
     Promises,
     Quality,
     Reindex,
@@ -195,9 +196,15 @@ class Run:
         people = self._options.people or (promises.QUICK_PEOPLE if quick else promises.FULL_PEOPLE)
         corpus = corpora.make(people, self._work / f"synth-{people}")
         with line_up(self._starter, promises.SPECS, corpus, 1 if quick else 2) as lineup:
-            rows = promises.measure(lineup, corpus, promises.QUICK if quick else promises.FULL)
+            plan = promises.QUICK if quick else promises.FULL
+            rows = promises.measure(lineup, corpus, plan, self._largest())
             data = f"{corpus.people:,} made-up people"
             return Promises(meta=self._meta(data, began, lineup.not_measured), rows=rows)
+
+    def _largest(self) -> Point | None:
+        """Return what Marquee cost at the largest size of the growth, if that was measured."""
+        grown = self.card.growth.peers.get(MARQUEE) if self.card.growth else None
+        return max(grown.points, key=lambda point: point.people) if grown else None
 
     def _reindex(self) -> Reindex:
         began = time.monotonic()
