@@ -30,6 +30,16 @@ FAULTS = Path(__file__).parent / "faults"
 ENGINE_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:8.18.0"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the cluster of three nodes, beside what starts nothing: it slows whatever else runs."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = Path(item.path).parent.name
+        return 0 if item.get_closest_marker("cluster") else 1 if folder == "unit" else 2
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -95,7 +95,7 @@ def test_a_table_with_hints_and_candidates(environ: dict[str, str], tmp_path: Pa
     )
     done = run(environ, "match", str(path), "--name", "who", "--title", "film", "--candidates", "1")
     rows = list(csv.DictReader((tmp_path / "people.matched.csv").open(newline=""), delimiter=";"))
-    assert rows[0]["match_name"] == "Jake Gyllenhaal"
+    assert rows[0]["name"] == "Jake Gyllenhaal"
     assert float(rows[0]["candidate_1_score"]) < float(rows[0]["score"])
     assert [row["nconst"] for row in rows[1:4]] == ["", "", ""]
     assert "has more than 200 characters: row 3" in done.stdout

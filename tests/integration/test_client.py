@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 DOCS = Path(__file__).parents[2] / "docs"
 TOKEN = "the-admin-token"
 SOMEBODY = "nm90011918"
-CHANGING = {"took_ms", "stale"}
+CHANGING = {"took_ms", "stale", "engine"}
 
 
 @pytest.fixture(scope="module")

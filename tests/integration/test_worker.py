@@ -44,7 +44,7 @@ def request_for(folder: Path, **fields: Any) -> JobRequest:
     return JobRequest(source="folder", location=str(folder), **fields)
 
 
-async def wait_for(what: Callable[[], Awaitable[Any]], timeout_s: float = 40) -> Any:
+async def wait_for(what: Callable[[], Awaitable[Any]], timeout_s: float = 90) -> Any:
     until = time.monotonic() + timeout_s
     while not (found := await what()):
         assert time.monotonic() < until, f"{what} did not come true in {timeout_s} s"

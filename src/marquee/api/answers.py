@@ -243,8 +243,8 @@ class Answers:
         worked = time.perf_counter()
         tail = encode_tail(question, answer)
         entry = Entry(tail, time.time())
-        if answer.generation == key.generation:  # else swapped since: found under its own key next time
-            self._cache.store(key, entry)
+        # Of what it was made from, which is another generation where there was a swap meanwhile.
+        self._cache.store(key._replace(generation=answer.generation), entry)
         stages = Stages(
             cache_s=looked - began,
             queue_s=entered - looked,
