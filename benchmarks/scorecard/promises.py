@@ -40,6 +40,8 @@ def measure(lineup: Lineup, corpus: Corpus, plan: Plan, largest: Point | None) -
     Raises:
         PeerError: Marquee itself is not up.
     """
+    if MARQUEE in lineup.not_measured:
+        raise PeerError(lineup.not_measured[MARQUEE])
     searches, _ = draw_mix(corpus, (plan.rounds + 1) * plan.questions)
     times = take_rounds(lineup, "search", searches, plan)
     if MARQUEE not in times:

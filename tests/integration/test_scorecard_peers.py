@@ -28,7 +28,7 @@ from benchmarks.peers.registry import MARQUEE, PEERS, Spec, Starter
 from benchmarks.peers.tutorial import Tutorial
 from benchmarks.peers.typesense import Typesense
 from benchmarks.query_set import Query, write_queries
-from benchmarks.scorecard import corpora, growth, quality, speed
+from benchmarks.scorecard import corpora, growth, promises, quality, speed
 from benchmarks.scorecard.lineup import Lineup, line_up
 from benchmarks.scorecard.results import Scorecard
 from benchmarks.scorecard.run import Options, Run
@@ -300,6 +300,13 @@ def test_packages_that_pip_cannot_get_are_told(tmp_path: Path, monkeypatch: pyte
         Starter(Endpoint(urls=("http://127.0.0.1:9",)), tmp_path, "test", {}).start("x", absent)
 
 
+def test_promises_are_not_measured_without_marquee(starter: Starter, corpus: Corpus) -> None:
+    lineup = Lineup(starter, {})
+    lineup.not_measured[MARQUEE] = "connection refused"
+    with pytest.raises(PeerError, match="connection refused"):
+        promises.measure(lineup, corpus, promises.QUICK, None)
+
+
 def test_a_section_that_fails_loses_no_other_one_and_resuming_skips_what_is_done(
     starter: Starter, tmp_path: Path
 ) -> None:
@@ -311,16 +318,15 @@ def test_a_section_that_fails_loses_no_other_one_and_resuming_skips_what_is_done
         )  # fmt: skip
 
     saved: list[Scorecard] = []
-    first = make(("reindex", "growth", "promises"))
+    first = make(("reindex", "growth"))
     assert first.resume() == []
     first.go([], lambda card: saved.append(msgspec.structs.replace(card)))
-    assert set(first.failures) == {"reindex", "growth", "promises"}
+    assert set(first.failures) == {"reindex", "growth"}
     assert first.failures["growth"].startswith("Marquee itself: ")
-    assert "refused" in first.failures["promises"]
     (card,) = saved
     assert card.growth is not None
     assert list(card.growth.peers) == ["sqlite"]
-    assert (card.reindex, card.promises) == (None, None)
+    assert card.reindex is None
 
     again = make(("reindex", "growth"))
     assert again.resume() == ["growth"]
