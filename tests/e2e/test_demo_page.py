@@ -613,6 +613,23 @@ def test_the_policy_stops_what_is_smuggled_in(watched: Watched) -> None:
     watched.foreign.clear()
 
 
+def test_an_answer_that_takes_longer_moves_nothing(watched: Watched) -> None:
+    watched.page.add_init_script(NOTE_SHIFTS)
+    page = watched.open()
+    answer = fulfil(suggestions("Ann Lee"))
+    held: list[Route] = []
+    page.route("**/v1/actors/suggest?q=a", answer)
+    page.route("**/v1/actors/suggest?q=an", lambda route: held.append(route))
+    _type_to_the_answer(page, "a")
+    expect(page.locator("#timing")).to_have_text(re.compile(r"^suggested in [\d.]+ ms$"))
+    _type(page, "n")
+    page.wait_for_timeout(1100)
+    answer(held[0])
+    expect(page.locator("#timing")).to_have_text(re.compile(r"^suggested in \d{4} ms$"))
+    page.wait_for_timeout(100)
+    assert page.evaluate(SHIFT) == 0
+
+
 @pytest.mark.parametrize("watched", ["desktop", "dark", "phone"], indirect=True)
 def test_axe_finds_no_violation_and_nothing_moves(watched: Watched, request: pytest.FixtureRequest) -> None:
     name = f"demo-{request.node.callspec.params['watched']}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import socket
@@ -31,6 +30,7 @@ from marquee.reindex.presence import Presence
 from marquee.reindex.status import read_status
 from marquee.settings import Settings
 from tests.conftest import remove_indexes
+from tests.flood import full_disk
 from tests.statuses import GENERATION, RED, make_stale, make_status, make_unreachable, summarise
 
 pytestmark = pytest.mark.anyio
@@ -325,24 +325,13 @@ async def test_an_engine_that_stays_away_is_told_though_nothing_can_be_written(
     assert receiver.titles == ["Elasticsearch cannot be reached", "Elasticsearch is back"]
 
 
-@contextlib.asynccontextmanager
-async def block_index(records: Records) -> AsyncIterator[None]:
-    """What Elasticsearch does to every index of a node at the flood stage of its disk."""
-    await records.ensure()
-    path, setting = f"/{index_name(records.prefix)}/_settings", "index.blocks.read_only_allow_delete"
-    await records.cluster.request("PUT", path, body={setting: True})
-    try:
-        yield
-    finally:
-        await records.cluster.request("PUT", path, body={setting: None})
-
-
 async def test_on_a_full_disk_each_worker_follows_an_incident_by_itself(
     records: Records, receiver: Receiver, second: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     mine, other = Alerts(records, [receiver.url]), Alerts(records, [second.url])
     failed = make_status(last_result=summarise("failed"))
-    async with block_index(records):
+    await records.ensure()
+    async with full_disk(records.cluster, index_name(records.prefix)):
         for _ in range(3):
             await mine.look(failed)
             await other.look(failed)
@@ -358,7 +347,8 @@ async def test_once_records_are_taken_again_nothing_is_told_twice_and_one_tells_
 ) -> None:
     mine, other, restarted = (Alerts(records, [receiver.url]) for _ in range(3))
     failed = make_status(last_result=summarise("failed"))
-    async with block_index(records):
+    await records.ensure()
+    async with full_disk(records.cluster, index_name(records.prefix)):
         await mine.look(failed)
         await other.look(failed)
     assert receiver.titles == ["a reindex failed"] * 2
@@ -375,7 +365,8 @@ async def test_an_incident_that_ended_on_a_full_disk_is_not_told_again(
 ) -> None:
     mine, restarted = Alerts(records, [receiver.url]), Alerts(records, [receiver.url])
     await mine.look(make_stale())
-    async with block_index(records):
+    await records.ensure()
+    async with full_disk(records.cluster, index_name(records.prefix)):
         await mine.look(make_status())
         await mine.look(make_status())
     assert receiver.titles == ["data are 1 d old", "data are fresh again"]
@@ -387,7 +378,8 @@ async def test_an_incident_that_ended_on_a_full_disk_is_not_told_again(
 
 async def test_a_full_disk_is_told_and_that_there_is_room_again(records: Records, receiver: Receiver) -> None:
     mine, other = Alerts(records, [receiver.url]), Alerts(records, [receiver.url])
-    async with block_index(records):
+    await records.ensure()
+    async with full_disk(records.cluster, index_name(records.prefix)):
         status = await read_status(records.cluster, records.prefix)
         assert (status.engine.writable, status.degraded) == (False, True)
         await mine.look(status)

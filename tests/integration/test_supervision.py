@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from marquee.reindex.pipeline import reindex
 from marquee.reindex.supervision import Supervision
 from marquee.settings import Settings
 from tests.conftest import FAULTS
+from tests.flood import full_disk
 from tests.integration.conftest import StartWorker
 from tests.integration.test_reindex import write_files
 from tests.integration.test_worker import (
@@ -92,17 +92,6 @@ async def supervise(own: Settings, endpoint: Endpoint, jobs: Jobs) -> AsyncItera
 async def expect_free(jobs: Jobs) -> None:
     state, _ = await lease.read(jobs.records)
     assert (state.holder, state.job) == ("", "")
-
-
-@asynccontextmanager
-async def full_disk(jobs: Jobs) -> AsyncIterator[None]:
-    """What Elasticsearch does to its indexes at the flood stage: they take no writes, and say so."""
-    cluster, path = jobs.records.cluster, f"/{index_name(jobs.records.prefix)}/_settings"
-    await cluster.request("PUT", path, body={"index": {"blocks": {"read_only_allow_delete": True}}})
-    try:
-        yield
-    finally:
-        await cluster.request("PUT", path, body={"index": {"blocks": {"read_only_allow_delete": None}}})
 
 
 @pytest.fixture
@@ -303,7 +292,7 @@ async def test_a_result_that_a_full_disk_refuses_is_kept_by_a_worker_until_it_is
     monkeypatch.setattr(supervision, "TELL_EVERY_S", 1.0)
     begun = await supervise(request_for(folder), hand_back=True)
     await begun.wait_for_generation(live=False)
-    async with full_disk(jobs):
+    async with full_disk(jobs.records.cluster, index_name(jobs.records.prefix)):
         let_go(hanging)
         await begun.wait_for_generation(live=True)
         await asyncio.sleep(5)
@@ -320,7 +309,7 @@ async def test_a_result_that_a_full_disk_refuses_is_told_at_the_command_line(
     monkeypatch.setattr(supervision, "AWAY_FOR_S", 1.0)
     begun = await supervise(request_for(folder, attended=True))
     await begun.wait_for_generation(live=False)
-    async with full_disk(jobs):
+    async with full_disk(jobs.records.cluster, index_name(jobs.records.prefix)):
         let_go(hanging)
         with pytest.raises(ReindexFailedError, match=r"ended \(succeeded\) could not be recorded: .*block"):
             await begun.running

@@ -24,6 +24,7 @@ from marquee.reindex.jobs import Jobs
 from marquee.reindex.outcome import Outcome
 from marquee.reindex.pipeline import Rebuild, reindex
 from marquee.settings import Settings
+from tests.flood import full_disk
 from tests.integration.test_reindex import write_files
 
 pytestmark = pytest.mark.anyio
@@ -399,15 +400,10 @@ async def test_a_full_disk_that_takes_no_records_lets_one_roll_back_and_delete(
     held = await Lease.take(records, "somebody", 30)
     await generations.create(cluster, own.index_prefix, "v1-20200101t000000", shards=1)
     entries = len(await audit.list_entries(records, 100))
-    path = f"/{index_name(own.index_prefix)}/_settings"
-    block = {"index": {"blocks": {"read_only_allow_delete": True}}}
-    await cluster.request("PUT", path, body=block)
-    try:
+    async with full_disk(cluster, index_name(own.index_prefix)):
         await retention.remove_orphans(own, records, held.token, "somebody", None)
         await activation.roll_back(records, "somebody", generation=first)
         assert len(await audit.list_entries(records, 100)) == entries, "the log alone has it"
-    finally:
-        await cluster.request("PUT", path, body={"index": {"blocks": {"read_only_allow_delete": None}}})
     assert (await find(records, first)).live
     every = await generations.list_generations(cluster, own.index_prefix)
     assert "v1-20200101t000000" not in [each.id for each in every]
