@@ -36,10 +36,9 @@ from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.endpoint import open_endpoint
 from marquee.matching.asking import BATCH_NAMES
 from marquee.matching.columns import Wanted
-from marquee.matching.engine import EXPANDED_WORDS, SPELLINGS, TIMEOUT_S
+from marquee.matching.engine import TIMEOUT_S
 from marquee.matching.run import Plan, Run
 from marquee.progress import SILENT
-from marquee.search import similarity
 from marquee.search.lookup import Lookup
 from marquee.search.request import MatchQuery, MatchRequest
 from marquee.settings import Settings, read_settings
@@ -75,8 +74,7 @@ def write_names(path: Path, names: Sequence[str], rows: int) -> None:
 
 def open_lookup(cluster: Cluster, settings: Settings) -> Lookup:
     """Return a lookup that has nothing cached, as `marquee match` uses it."""
-    similarity.keep_spellings(SPELLINGS)
-    return Lookup(cluster, settings.index_prefix, timeout_s=TIMEOUT_S, expanded_words=EXPANDED_WORDS)
+    return Lookup(cluster, settings.index_prefix, timeout_s=TIMEOUT_S)
 
 
 async def loop_bare(lookup: Lookup, names: Sequence[str]) -> float:

@@ -57,8 +57,7 @@ async def collect(cluster: Cluster, prefix: str, queries: Sequence[Query]) -> li
         if not word or " " in word or " " in meant:
             continue
         searches = [(f"{prefix}-tokens", body) for body in bodies.build_expansion(word).values()]
-        hits = [hit for answer in await cluster.search_many(searches) for hit in answer["hits"]["hits"]]
-        found = {hit["_id"]: msgspec.convert(hit["_source"], Token) for hit in hits}
+        found = {hit.id: hit.source for hits in await cluster.search_many(searches, Token) for hit in hits}
         tokens = list(found)
         cases.append(
             Case(

@@ -24,6 +24,7 @@ from random import Random
 from typing import Any
 
 import aiohttp
+import msgspec
 from rich.table import Table
 
 from benchmarks.error_model import misspell, slip, type_plainly
@@ -87,8 +88,8 @@ async def draw_names(cluster: Cluster, prefix: str, count: int) -> list[str]:
         "query": {"function_score": {"random_score": {"seed": SEED, "field": "_seq_no"}}},
         "_source": ["name"],
     }
-    (answer,) = await cluster.search_many([(f"{prefix}-actors", body)], timeout_s=60)
-    names = [hit["_source"]["name"] for hit in answer["hits"]["hits"]]
+    (hits,) = await cluster.search_many([(f"{prefix}-actors", body)], dict[str, str], timeout_s=60)
+    names = [hit.source["name"] for hit in hits]
     return [name for name in names if " " in normalise(name)][:count]
 
 
@@ -144,7 +145,7 @@ def _bare(client: aiohttp.ClientSession, prefix: str, build: Callable[[str], dic
 def _engine_suggest(cluster: Cluster, prefix: str) -> Asked:
     async def ask(question: str) -> Any:
         bodies = query.build_suggest(normalise(question), SUGGESTIONS)[0].values()
-        return await cluster.search_many([(f"{prefix}-actors", body) for body in bodies])
+        return await cluster.search_many([(f"{prefix}-actors", body) for body in bodies], msgspec.Raw)
 
     return ask
 

@@ -271,8 +271,8 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> 
             ("litestar", "uvicorn", "uvloop"),
         )
         body = {"size": 10_000, "_source": ["name"], "query": {"match_all": {}}}
-        (found,) = await cluster.search_many([(f"{PREFIX}-actors", body)], 30)
-        people = [Person(hit["_id"], hit["_source"]["name"]) for hit in found["hits"]["hits"]]
+        (found,) = await cluster.search_many([(f"{PREFIX}-actors", body)], dict[str, str], 30)
+        people = [Person(hit.id, hit.source["name"]) for hit in found]
         with run_service(environ) as url:
             process = next(
                 each

@@ -69,7 +69,7 @@ async def test_a_refused_search_says_why(cluster: Cluster, prefix: str) -> None:
     await build(cluster, prefix, FIRST)
     index = generations.index_name(prefix, "actors", FIRST)
     with pytest.raises(EngineRejectedError, match="Result window is too large"):
-        await cluster.search_many([(index, {"size": 10_001})])
+        await cluster.search_many([(index, {"size": 10_001})], msgspec.Raw)
 
 
 async def test_an_index_that_was_deleted_under_its_build_is_not_completed(
@@ -162,14 +162,14 @@ async def test_no_alias_means_not_ready(cluster: Cluster, prefix: str) -> None:
     with pytest.raises(EngineNotReadyError):
         await generations.resolve(cluster, prefix)
     with pytest.raises(EngineNotReadyError):
-        await cluster.search_many([(generations.alias(prefix, "actors"), {"size": 1})])
+        await cluster.search_many([(generations.alias(prefix, "actors"), {"size": 1})], msgspec.Raw)
 
 
 async def test_a_broken_query_is_rejected_not_unavailable(cluster: Cluster, prefix: str) -> None:
     await build(cluster, prefix, FIRST)
     with pytest.raises(EngineRejectedError, match="nonsense"):
         await cluster.search_many(
-            [(generations.index_name(prefix, "actors", FIRST), {"query": {"nonsense": {}}})]
+            [(generations.index_name(prefix, "actors", FIRST), {"query": {"nonsense": {}}})], msgspec.Raw
         )
 
 
@@ -242,7 +242,7 @@ async def test_small_searches_share_requests_and_each_gets_its_own_answer(
         body = {"query": {"ids": {"values": [f"nm{number:07}"]}}, "size": 1}
         if number == 7:  # for which the engine refuses the whole request
             body = {"query": {"nonsense": {}}}
-        return (await cluster.search_many([(index, body)], is_small=True))[0]["hits"]["hits"]
+        return (await cluster.search_many([(index, body)], dict[str, Any], is_small=True))[0]
 
     def begin(number: int) -> asyncio.Task[Any]:
         # As nobody's request: who is followed has his requests for himself, and a test before may have been.
@@ -251,7 +251,7 @@ async def test_small_searches_share_requests_and_each_gets_its_own_answer(
     found = await asyncio.gather(*map(begin, range(40)), return_exceptions=True)
     assert isinstance(found.pop(7), EngineRejectedError)
     wanted = [name for number, name in enumerate(names) if number != 7]
-    assert [hits[0]["_source"]["name"] for hits in found] == wanted  # type: ignore[index]
+    assert [hits[0].source["name"] for hits in found] == wanted  # type: ignore[index]
     assert len(sent) <= 3 + 2 + 40
     sent.clear()
     await asyncio.gather(*map(begin, range(8, 40)))

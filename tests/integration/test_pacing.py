@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from marquee.catalog.sources import open_source
@@ -28,7 +29,7 @@ GENERATION = "v1-20260101t000000"
 async def ask_for(cluster: Cluster, index: str, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        await cluster.search_many([(index, {"size": 1})] * 5)
+        await cluster.search_many([(index, {"size": 1})] * 5, msgspec.Raw)
 
 
 async def test_searches_make_it_busy_and_their_end_ends_it(
@@ -65,7 +66,7 @@ async def test_figures_that_lack_what_is_looked_for_are_no_error_and_no_load(
 
     await generations.create(cluster, own.index_prefix, GENERATION, shards=1)
     index = generations.index_name(own.index_prefix, "actors", GENERATION)
-    await cluster.search_many([(index, {"size": 1})] * 50)
+    await cluster.search_many([(index, {"size": 1})] * 50, msgspec.Raw)
     monkeypatch.setattr(Cluster, "request", tell)
     pace = Pace(cluster, own.index_prefix)
     assert not await pace.is_busy()

@@ -28,8 +28,9 @@ STRANGERS = {
 
 # Which modules may import a library, by path prefix. Elastic's own transport counts as its client.
 HOMES: dict[str, str | tuple[str, ...]] = {
-    "elasticsearch": "engine/cluster.py",
-    "elastic_transport": "engine/cluster.py",
+    "elasticsearch": "engine/hosts.py",
+    "elastic_transport": "engine/hosts.py",
+    "aiohttp": "engine/hosts.py",
     "rapidfuzz": "search/similarity.py",
     "apprise": "reindex/alerts.py",
     "apscheduler": "reindex/schedule.py",

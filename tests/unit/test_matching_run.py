@@ -20,7 +20,6 @@ from marquee.matching.run import Plan, Run
 from marquee.matching.summary import Summary
 from marquee.matching.tables import Reading
 from marquee.progress import SILENT
-from marquee.search import similarity
 from marquee.search.answer import Hit, Match, MatchAnswer, MatchResult
 from marquee.search.request import MatchQuery, MatchRequest
 
@@ -221,16 +220,6 @@ async def test_what_is_remembered_is_bounded(tmp_path: Path, monkeypatch: pytest
     await run(path, matcher)
     assert read_ids(path) == [f"nm-{name}" for name in names]
     assert len(matcher.names) == 2_000
-
-
-def test_spellings_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similarity, "spell", similarity.spell)  # and put back at the end
-    before = similarity.spell("gyllenhaal")
-    similarity.keep_spellings(10)
-    for number in range(30):
-        similarity.compare_tokens(f"name{number}", f"nam{number}")
-    assert similarity.spell.cache_info().currsize == 10
-    assert similarity.spell("gyllenhaal") == before
 
 
 @pytest.mark.parametrize(

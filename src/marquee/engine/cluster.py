@@ -1,4 +1,4 @@
-"""The one door to Elasticsearch: the only module that imports its client.
+"""The one door to Elasticsearch.
 
 Every call is one method that either returns the decoded answer or raises an `EngineError`; callers never see
 a client exception, and never a partial answer.
@@ -6,31 +6,28 @@ a client exception, and never a partial answer.
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import contextlib
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import msgspec
-from elastic_transport import JsonSerializer, TlsError
-from elasticsearch import AsyncElasticsearch, TransportError
-from elasticsearch.exceptions import ConnectionTimeout, SerializationError
 
 from marquee import correlation, tracing
 from marquee.breaker import Breaker, BreakerOpenError
-from marquee.engine import budget, tls
+from marquee.engine import budget
 from marquee.engine.address import Endpoint as Endpoint
 from marquee.engine.batching import Batches
-from marquee.engine.refusals import check_complete, classify
+from marquee.engine.hits import Document, Hit, decode_hits
+from marquee.engine.hosts import CONNECTIONS_PER_NODE as CONNECTIONS_PER_NODE
+from marquee.engine.hosts import Answer, Hosts
+from marquee.engine.refusals import classify
 from marquee.errors import (
     EngineError,
     EngineRejectedError,
     EngineSetupError,
     EngineUnavailableError,
-    SettingsError,
 )
 
 Json = dict[str, Any]
@@ -39,29 +36,19 @@ Json = dict[str, Any]
 _JSON = "application/vnd.elasticsearch+json; compatible-with=8"
 _LINES = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
 
-# elasticsearch-py opens 10 connections per node, on which 16 tasks starved: p99 of 1.5 to 9 s (design.md, 5).
-CONNECTIONS_PER_NODE = 100
 # The promise is an answer within 500 ms; a query that takes longer is of no use to who waits for it.
 SEARCH_TIMEOUT_S = 2.0
 # Creating indexes, swapping aliases and reading the state wait for the master, not for a search thread.
 ADMIN_TIMEOUT_S = 30.0
 BULK_TIMEOUT_S = 120.0
-# An engine that is late is late by its own clock first, which has the client try another node next.
-GRACE_S = 0.02
 # Everybody waits for the call that tries whether the engine is back: it must not be one that may take 30 s.
 TRIAL_TIMEOUT_S = 1.0
 
 
-class _MsgspecSerializer(JsonSerializer):
-    """The client's JSON, in msgspec: a quarter of the standard library's time on an answer of 100 hits."""
+class _Many(msgspec.Struct):
+    """The answer of a `_msearch`."""
 
-    mimetype: ClassVar[str] = "application/json"
-
-    def json_dumps(self, data: Any) -> bytes:
-        return msgspec.json.encode(data)
-
-    def json_loads(self, data: bytes) -> Any:
-        return msgspec.json.decode(data)
+    responses: list[msgspec.Raw]
 
 
 class Cluster:
@@ -70,27 +57,7 @@ class Cluster:
     def __init__(self, endpoint: Endpoint, breaker: Breaker | None = None) -> None:
         """Open nothing yet. With a `breaker`, an engine that is away is not asked again at every call."""
         self._breaker = breaker
-        self._headers = {"accept": _JSON}
-        if endpoint.api_key:
-            self._headers["authorization"] = f"ApiKey {endpoint.api_key}"
-        elif endpoint.username:
-            pair = f"{endpoint.username}:{endpoint.password}".encode()
-            self._headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        options: Json = {"ssl_context": tls.trust(endpoint.ca_cert)} if endpoint.ca_cert else {}
-        try:
-            self._client = AsyncElasticsearch(
-                list(endpoint.urls),
-                connections_per_node=CONNECTIONS_PER_NODE,
-                serializers={"application/json": _MsgspecSerializer()},
-                # One more try where a connection broke (a restarted node leaves dead ones in the pool), no
-                # more: what a status says is decided here, and a slow node must not be asked twice.
-                max_retries=1,
-                retry_on_timeout=False,
-                retry_on_status=(),
-                **options,
-            )
-        except ValueError as error:
-            raise SettingsError(f"MARQUEE_ELASTICSEARCH_URL cannot be used: {error}") from error
+        self._hosts = Hosts(endpoint)
         self._batches = Batches(self._send_searches, (EngineRejectedError,))
         self.under_way = 0
         """Requests that have no answer yet."""
@@ -105,7 +72,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._hosts.close()
 
     async def request(
         self,
@@ -116,8 +83,9 @@ class Cluster:
         params: Json | None = None,
         timeout_s: float = ADMIN_TIMEOUT_S,
         ndjson: bool = False,
+        kind: Any = Any,
     ) -> Any:
-        """Send one request and return its decoded body.
+        """Send one request and return its body, decoded as a `kind`.
 
         Raises:
             EngineUnavailableError: no connection, no answer within `timeout_s`, or an overloaded engine.
@@ -126,16 +94,18 @@ class Cluster:
             EngineSetupError: it does not let us in, or is no Elasticsearch.
             EngineRejectedError: any other refusal.
         """
-        headers = self._headers
+        headers = {"accept": _JSON}
         if body is not None:
-            headers = {**headers, "content-type": _LINES if ndjson else _JSON}
+            headers["content-type"] = _LINES if ndjson else _JSON
+            body = body if isinstance(body, bytes) else msgspec.json.encode(body)
         if own := budget.current():
-            timeout_s, headers = own.clip(timeout_s), headers | own.headers
+            timeout_s = own.clip(timeout_s)
+            headers |= own.headers
         target = f"{path}?{urlencode(params, safe=',*', quote_via=quote)}" if params else path
         with tracing.record_call(path), self._guard() as is_trial:
             if is_trial:
                 timeout_s = min(timeout_s, TRIAL_TIMEOUT_S)
-            return await self._send(method, target, headers, body, timeout_s)
+            return _decode(await self._send(method, target, headers, body, timeout_s), kind)
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[bool]:
@@ -150,47 +120,31 @@ class Cluster:
             raise EngineUnavailableError("Elasticsearch was away a moment ago and is left alone") from None
 
     async def _send(
-        self, method: str, target: str, headers: dict[str, str], body: Any, timeout_s: float
-    ) -> Any:
+        self, method: str, target: str, headers: dict[str, str], body: bytes | None, timeout_s: float
+    ) -> bytes:
         own = budget.current()
         self.under_way += 1
         try:
-            async with asyncio.timeout(timeout_s + GRACE_S):
-                with own.spend() if own else contextlib.nullcontext():
-                    # Past the client, which adds names for each endpoint, and a tenth to what a search costs.
-                    meta, answer = await self._client.transport.perform_request(
-                        method, target, body=body, headers=headers, request_timeout=timeout_s
-                    )
-        except TimeoutError as error:
-            raise EngineUnavailableError("Elasticsearch did not answer in time") from error
-        except (ConnectionTimeout, TlsError) as error:
-            what = (
-                "did not answer in time"
-                if isinstance(error, ConnectionTimeout)
-                else f"is not trusted: {tls.explain(error)}"
-            )
-            raise EngineUnavailableError(f"Elasticsearch {what}") from error
-        except SerializationError as error:
-            raise EngineSetupError(f"what answers there is not Elasticsearch: {error}") from error
-        except TransportError as error:
-            raise EngineUnavailableError("Elasticsearch cannot be reached") from error
+            with own.spend() if own else contextlib.nullcontext():
+                answer = await self._hosts.ask(method, target, headers, body, timeout_s)
         finally:
             self.under_way -= 1
-        if not 200 <= meta.status < 300:
-            raise _translate(meta.status, answer)
-        if meta.headers.get("x-elastic-product") != "Elasticsearch":  # which every success carries
+        if not 200 <= answer.status < 300:
+            raise _translate(answer)
+        if answer.product != "Elasticsearch":  # which every success of it says
             raise EngineSetupError("what answers there is not Elasticsearch")
-        return answer
+        return answer.body or b"null"
 
     async def search_many(
         self,
         searches: Sequence[tuple[str, Json]],
+        document: type[Document],
         timeout_s: float = SEARCH_TIMEOUT_S,
         *,
         in_turn: bool = False,
         is_small: bool = False,
-    ) -> list[Json]:
-        """Run several searches, each an (index or alias, body) pair, in one request; return their answers.
+    ) -> list[list[Hit[Document]]]:
+        """Run several searches, each an (index or alias, body) pair, in one request; return the hits of each.
 
         `in_turn` has the engine do one after another, so that others' searches find it free. `is_small` lets
         them share a request with others' small ones.
@@ -206,20 +160,16 @@ class Cluster:
         # Encoded here: of lines, the client makes JSON with the standard library.
         encoded = msgspec.json.Encoder().encode_lines(lines)
         if is_small and not correlation.is_followed():
-            responses = await self._ask_together(encoded, len(searches), left_s)
+            answers = await self._ask_together(encoded, len(searches), left_s)
         else:
             params = {"max_concurrent_searches": 1} if in_turn else None
             answer = await self.request(
-                "POST", "/_msearch", params=params, body=encoded, timeout_s=timeout_s, ndjson=True
+                "POST", "/_msearch", params=params, body=encoded, timeout_s=timeout_s, ndjson=True, kind=_Many
             )
-            responses = answer["responses"]
-        for response in responses:
-            if "error" in response:
-                raise classify(int(response.get("status", 500)), response["error"])
-            check_complete(response)
-        return responses
+            answers = answer.responses
+        return [decode_hits(answer, document) for answer in answers]
 
-    async def _ask_together(self, lines: bytes, count: int, timeout_s: float) -> list[Json]:
+    async def _ask_together(self, lines: bytes, count: int, timeout_s: float) -> list[msgspec.Raw]:
         own = budget.current()
         with self._guard() as is_trial, own.spend() if own else contextlib.nullcontext():
             if is_trial:  # for which all others wait
@@ -229,11 +179,10 @@ class Cluster:
             except TimeoutError as error:
                 raise EngineUnavailableError("Elasticsearch did not answer in time") from error
 
-    async def _send_searches(self, lines: bytes, timeout_s: float) -> list[Json]:
-        headers = {**self._headers, "content-type": _LINES, "x-opaque-id": correlation.OPAQUE_ID}
-        answer = await self._send("POST", "/_msearch", headers, lines, timeout_s)
-        responses: list[Json] = answer["responses"]
-        return responses
+    async def _send_searches(self, lines: bytes, timeout_s: float) -> list[msgspec.Raw]:
+        headers = {"accept": _JSON, "content-type": _LINES, "x-opaque-id": correlation.OPAQUE_ID}
+        many: _Many = _decode(await self._send("POST", "/_msearch", headers, lines, timeout_s), _Many)
+        return many.responses
 
     async def get(
         self, index: str, doc_id: str, fields: Sequence[str] = (), timeout_s: float = SEARCH_TIMEOUT_S
@@ -280,8 +229,19 @@ class _NoDocumentError(EngineError):
     """There is no document of that id."""
 
 
-def _translate(status: int, answer: Any) -> EngineError:
-    body = answer if isinstance(answer, dict) else {}
-    if status == 404 and body.get("found") is False:
-        return _NoDocumentError(str(body.get("_id")))
-    return classify(status, body.get("error") or {"reason": str(answer)})
+def _decode(body: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise EngineSetupError(f"what answers there is not Elasticsearch: {error}") from error
+
+
+def _translate(answer: Answer) -> EngineError:
+    try:
+        told = msgspec.json.decode(answer.body)
+    except msgspec.DecodeError:  # a proxy's page
+        told = answer.body[:300].decode(errors="replace")
+    if answer.status == 404 and isinstance(told, dict) and told.get("found") is False:
+        return _NoDocumentError(str(told.get("_id")))
+    error = told.get("error") if isinstance(told, dict) else None
+    return classify(answer.status, error or {"reason": str(told)})

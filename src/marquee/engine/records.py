@@ -221,10 +221,7 @@ class Records:
         }
         try:
             await self.cluster.request("POST", f"/{self._alias}/_refresh", timeout_s=RECORD_TIMEOUT_S)
-            (answer,) = await self.cluster.search_many([(self._alias, body)], RECORD_TIMEOUT_S)
+            (hits,) = await self.cluster.search_many([(self._alias, body)], dict[str, Any], RECORD_TIMEOUT_S)
         except EngineNotReadyError:
             return []
-        return [
-            Record(hit["_id"], hit["_source"]["body"], Version(hit["_seq_no"], hit["_primary_term"]))
-            for hit in answer["hits"]["hits"]
-        ]
+        return [Record(hit.id, hit.source["body"], Version(hit.seq_no, hit.primary_term)) for hit in hits]

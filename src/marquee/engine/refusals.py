@@ -18,11 +18,11 @@ from marquee.errors import (
 _RETRIABLE_STATUSES = frozenset({429, 502, 503, 504})
 
 
-def check_complete(answer: dict[str, Any]) -> None:
+def check_complete(timed_out: bool, shards: dict[str, Any]) -> None:
     """Raise EngineUnavailableError where a search's answer timed out or misses a shard."""
-    if answer.get("timed_out"):
+    if timed_out:
         raise EngineUnavailableError("Elasticsearch ran out of time for a search")
-    if answer["_shards"]["failed"]:
+    if shards["failed"]:
         raise EngineUnavailableError("Elasticsearch answered without some of its shards")
 
 

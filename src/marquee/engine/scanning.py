@@ -42,7 +42,7 @@ async def scan(cluster: Cluster, index: str, page_documents: int = PAGE_DOCUMENT
                 params={"allow_partial_search_results": "false"},
                 timeout_s=PAGE_TIMEOUT_S,
             )
-            check_complete(answer)
+            check_complete(answer["timed_out"], answer["_shards"])
             moment = answer["pit_id"]
             hits = answer["hits"]["hits"]
             if not hits:

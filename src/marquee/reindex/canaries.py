@@ -121,9 +121,8 @@ class _Asked:
         # Of those who share the least popularity, it is the index that decides who is among them.
         body = build_popular(CANARIES, ("nconst", "name"))
         index = generations.index_name(self._prefix, "actors", self._generation)
-        (answer,) = await self._cluster.search_many([(index, body)], TIMEOUT_S)
-        hits = sorted(answer["hits"]["hits"], key=lambda hit: (-hit["sort"][0], hit["_id"]))
-        return [msgspec.convert(hit["_source"], Person) for hit in hits]
+        (hits,) = await self._cluster.search_many([(index, body)], Person, TIMEOUT_S)
+        return [hit.source for hit in sorted(hits, key=lambda hit: (-hit.sort[0], hit.id))]
 
     async def find_hits(self, queries: Sequence[str]) -> list[list[Ranked]]:
         """Return the first hits for each query, none where it holds nothing to search for."""
@@ -146,8 +145,8 @@ class _Asked:
                 "_source": ["name", "title", "original_title"],
                 "track_total_hits": False,
             }
-            (answer,) = await self._cluster.search_many([(index, body)], TIMEOUT_S)
-            found |= {hit["_id"]: set(hit["_source"].values()) for hit in answer["hits"]["hits"]}
+            (hits,) = await self._cluster.search_many([(index, body)], dict[str, str], TIMEOUT_S)
+            found |= {hit.id: set(hit.source.values()) for hit in hits}
         return found
 
 

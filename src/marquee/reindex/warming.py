@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import Any
 
+import msgspec
+
 from marquee.engine.cluster import Cluster, Json
 from marquee.engine.generations import index_name
 from marquee.engine.mappings import Kind
@@ -36,7 +38,7 @@ async def warm(cluster: Cluster, prefix: str, generation: str, pace: Pace | None
             for person in await _find_popular(cluster, index_name(prefix, "actors", generation)):
                 if questions := _write_questions(prefix, generation, person):
                     async with pace.search():
-                        await cluster.search_many(questions, TIMEOUT_S, in_turn=True)
+                        await cluster.search_many(questions, msgspec.Raw, TIMEOUT_S, in_turn=True)
                     asked += 1
     except TimeoutError:
         pass
@@ -47,8 +49,8 @@ async def warm(cluster: Cluster, prefix: str, generation: str, pace: Pace | None
 
 async def _find_popular(cluster: Cluster, index: str) -> list[dict[str, Any]]:
     body = query.build_popular(PEOPLE, ("name", "known_for"))
-    (answer,) = await cluster.search_many([(index, body)], TIMEOUT_S)
-    return [hit["_source"] for hit in answer["hits"]["hits"]]
+    (hits,) = await cluster.search_many([(index, body)], dict[str, Any], TIMEOUT_S)
+    return [hit.source for hit in hits]
 
 
 def _write_questions(prefix: str, generation: str, person: dict[str, Any]) -> list[tuple[str, Json]]:

@@ -7,6 +7,7 @@ expansions are worth caching.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
@@ -24,7 +25,7 @@ MIN_LIKENESS_JOINED = 0.8
 """Of two words joined, since every other token is already there for each of them."""
 
 
-class Expansion(msgspec.Struct, frozen=True):
+class Expansion(msgspec.Struct, frozen=True, gc=False):
     """A token that a typed word may stand for."""
 
     token: str
@@ -41,7 +42,8 @@ def expand(word: str, tokens: Iterable[Token]) -> tuple[Expansion, ...]:
         if likeness >= MIN_LIKENESS and each.token not in forms:
             # which tokens are worth a look also is a question of who bears them
             popularity = POPULARITY_WEIGHT_ONE_WORD * each.popularity
-            scored.append((likeness + popularity, Expansion(each.token, likeness)))
+            # Interned: a token is what many kept words may stand for.
+            scored.append((likeness + popularity, Expansion(sys.intern(each.token), likeness)))
     scored.sort(key=lambda pair: (-pair[0], pair[1].token))
     return tuple(expansion for _, expansion in scored[:MAX_EXPANSIONS])
 

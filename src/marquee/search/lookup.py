@@ -42,7 +42,7 @@ from marquee.search.request import (
     TitleSearchRequest,
     make_key,
 )
-from marquee.search.retrieval import MAX_EXPANDED_WORDS, Question, Retrieval
+from marquee.search.retrieval import Question, Retrieval
 from marquee.search.suggest import Completed, rank_suggestions
 from marquee.search.titles import rank_titles
 
@@ -50,23 +50,15 @@ from marquee.search.titles import rank_titles
 class Lookup:
     """Answers questions from the live generation of one index prefix.
 
-    `timeout_s` is the time of one request to the engine, `expanded_words` how many words are kept with what
-    they may stand for.
+    `timeout_s` is the time of one request to the engine.
     """
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        prefix: str,
-        *,
-        timeout_s: float = SEARCH_TIMEOUT_S,
-        expanded_words: int = MAX_EXPANDED_WORDS,
-    ) -> None:
+    def __init__(self, cluster: Cluster, prefix: str, *, timeout_s: float = SEARCH_TIMEOUT_S) -> None:
         self._cluster = cluster
         self._prefix = prefix
         self._actors = generations.alias(prefix, "actors")
         self._titles = generations.alias(prefix, "titles")
-        self._retrieval = Retrieval(cluster, prefix, timeout_s=timeout_s, expanded_words=expanded_words)
+        self._retrieval = Retrieval(cluster, prefix, timeout_s=timeout_s)
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         """Find people by name.
@@ -231,7 +223,7 @@ class Lookup:
     async def probe(self) -> str:
         """Return the live generation's id once both aliases answer a search; raises as `search` does."""
         body = {"size": 0, "track_total_hits": False}
-        await self._cluster.search_many([(self._actors, body), (self._titles, body)])
+        await self._cluster.search_many([(self._actors, body), (self._titles, body)], msgspec.Raw)
         generation = await generations.resolve(self._cluster, self._prefix)
         check_readable(generation)
         return generation

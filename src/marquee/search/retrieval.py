@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from marquee.catalog.documents import Actor, Title, Token
 from marquee.engine import generations
 from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
+from marquee.engine.hits import Hit
 from marquee.engine.mappings import Kind
 from marquee.errors import EngineNotReadyError
 from marquee.search import query
@@ -20,14 +21,16 @@ from marquee.search.rank import Hints, Ranked, is_settled, rank_actors
 from marquee.search.suggest import Completed
 
 # First names repeat from query to query: with their expansions at hand, the engine answered 298 instead of 88
-# queries a second (design.md, 6). An entry is some 40 tokens, 5 kB.
-MAX_EXPANDED_WORDS = 10_000
+# queries a second (design.md, 6). An entry is some 40 tokens, 5 kB: with 10,000 of them, a service was still
+# growing after half an hour.
+MAX_EXPANDED_WORDS = 4_000
 # A swap between two routes of one request mixes two generations once; the next try has the new one alone.
 MAX_MIXED = 3
 MAX_SEARCHES_PER_REQUEST = 200
 """A batch of a hundred names is asked in several requests, so that no answer grows to tens of megabytes."""
 
 Document = TypeVar("Document", Actor, Title, Completed)
+Source = TypeVar("Source")
 Bodies = Mapping[str, dict[str, Any]]
 """One search body for each route."""
 
@@ -71,13 +74,12 @@ class Retrieval:
         generation: str | None = None,
         timeout_s: float = SEARCH_TIMEOUT_S,
         in_turn: bool = False,
-        expanded_words: int = MAX_EXPANDED_WORDS,
     ) -> None:
         self._cluster = cluster
         self._prefix = prefix
         self._generation = generation
         self._timeout_s, self._in_turn = timeout_s, in_turn
-        self._expansions: LRUCache[str, tuple[Expansion, ...]] = LRUCache(expanded_words)
+        self._expansions: LRUCache[str, tuple[Expansion, ...]] = LRUCache(MAX_EXPANDED_WORDS)
         self._expansions_of = ""
 
     async def rank(self, questions: Sequence[Question]) -> tuple[str, list[list[Ranked]]]:
@@ -135,11 +137,9 @@ class Retrieval:
             (word, (index, body)) for word in missing for body in query.build_expansion(word).values()
         ]
         tokens: dict[str, dict[str, Token]] = {word: {} for word in missing}
-        answers = await self._search([search for _, search in searches])
-        for (word, _), answer in zip(searches, answers, strict=True):
-            for hit in answer["hits"]["hits"]:
-                if hit["_id"] not in tokens[word]:
-                    tokens[word][hit["_id"]] = msgspec.convert(hit["_source"], Token)
+        found = await self._search([search for _, search in searches], Token)
+        for (word, _), hits in zip(searches, found, strict=True):
+            tokens[word].update((hit.id, hit.source) for hit in hits)
         for word in missing:
             expansions[word] = self._expansions[word] = expand(word, tokens[word].values())
         return expansions
@@ -157,20 +157,13 @@ class Retrieval:
         asked = [(place, route) for place, routes in enumerate(bodies) for route in routes]
         searches = [(index, bodies[place][route]) for place, route in asked]
         for _ in range(MAX_MIXED):
-            sources: list[dict[str, Any]] = [{} for _ in bodies]
-            routes: list[dict[str, tuple[str, ...]]] = [{} for _ in bodies]
+            documents: list[Documents[Document]] = [{} for _ in bodies]
             indexes: set[str] = set()
-            for (place, route), answer in zip(asked, await self._search(searches, is_small), strict=True):
-                for hit in _hits_of(answer):
-                    indexes.add(hit["_index"])
-                    sources[place].setdefault(hit["_id"], hit["_source"])
-                    found_by: tuple[str, ...] = routes[place].get(hit["_id"], ())
-                    if route not in found_by:
-                        routes[place][hit["_id"]] = (*found_by, route)
-            documents: list[Documents[Document]] = [
-                {doc_id: (msgspec.convert(source, document), by[doc_id]) for doc_id, source in found.items()}
-                for found, by in zip(sources, routes, strict=True)
-            ]
+            found = await self._search(searches, document, is_small)
+            for (place, route), hits in zip(asked, found, strict=True):
+                for hit in hits:
+                    indexes.add(hit.index)
+                    _add(documents[place], hit, route)
             if len(indexes) == 1:
                 return Found(generations.generation_of(self._prefix, indexes.pop()), documents)
             if not indexes:
@@ -184,15 +177,15 @@ class Retrieval:
         return generations.index_name(self._prefix, kind, self._generation)
 
     async def _search(
-        self, searches: Sequence[tuple[str, dict[str, Any]]], is_small: bool = False
-    ) -> list[dict[str, Any]]:
-        answers: list[dict[str, Any]] = []
+        self, searches: Sequence[tuple[str, dict[str, Any]]], document: type[Source], is_small: bool = False
+    ) -> list[list[Hit[Source]]]:
+        found: list[list[Hit[Source]]] = []
         for start in range(0, len(searches), MAX_SEARCHES_PER_REQUEST):
             part = searches[start : start + MAX_SEARCHES_PER_REQUEST]
-            answers += await self._cluster.search_many(
-                part, self._timeout_s, in_turn=self._in_turn, is_small=is_small
+            found += await self._cluster.search_many(
+                part, document, self._timeout_s, in_turn=self._in_turn, is_small=is_small
             )
-        return answers
+        return found
 
 
 def _rank(questions: Sequence[Question], documents: Sequence[Documents[Actor]]) -> list[list[Ranked]]:
@@ -202,15 +195,16 @@ def _rank(questions: Sequence[Question], documents: Sequence[Documents[Actor]]) 
     ]
 
 
+def _add(documents: dict[str, tuple[Source, tuple[str, ...]]], hit: Hit[Source], route: str) -> None:
+    known = documents.get(hit.id)
+    if known is None:
+        documents[hit.id] = (hit.source, (route,))
+    elif route not in known[1]:  # the suggester tells a person twice, by two tokens of the name
+        documents[hit.id] = (known[0], (*known[1], route))
+
+
 def _merge(cheap: Documents[Actor], wide: Documents[Actor]) -> Documents[Actor]:
     merged = dict(wide)
     for doc_id, (actor, routes) in cheap.items():
         merged[doc_id] = (actor, routes + merged[doc_id][1] if doc_id in merged else routes)
     return merged
-
-
-def _hits_of(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the hits of an answer and the options of its suggesters."""
-    yield from answer["hits"]["hits"]
-    for (suggested,) in answer.get("suggest", {}).values():
-        yield from suggested["options"]

@@ -32,16 +32,15 @@ class Spelling(NamedTuple):
     sounds: tuple[str, ...]
 
 
-@lru_cache(maxsize=65536)
+# A process is to be as large after minutes as after a day: with 65,536, half an hour of misspelt names let
+# these two grow by 40 MB.
+SPELLINGS_KEPT = 16_384
+
+
+@lru_cache(maxsize=SPELLINGS_KEPT)
 def spell(token: str) -> Spelling:
     """Return a token with its respelling and sounds."""
     return Spelling(token, names.respell(token), tuple(names.sounds(token)))
-
-
-def keep_spellings(count: int) -> None:
-    """Keep so many tokens with their spellings in place of 65,536, for a process that is to stay small."""
-    global spell
-    spell = lru_cache(maxsize=count)(spell.__wrapped__)
 
 
 def count_edits(a: str, b: str) -> int:
@@ -89,7 +88,7 @@ def compare(a: Spelling, b: Spelling) -> float:
     return min(likeness, 0.99)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=SPELLINGS_KEPT)
 def compare_tokens(asked: str, token: str) -> float:
     """Return how alike two tokens are: see `compare`; other forms of a first name are NICKNAME_LIKENESS."""
     likeness = compare(spell(asked), spell(token))

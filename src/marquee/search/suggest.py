@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -47,22 +47,23 @@ def rank_suggestions(
 ) -> tuple[list[Suggestion], Certainty]:
     """Order the candidates whose name may become what is being typed; the last token may be unfinished."""
     typed = key.split()
-    scored: list[tuple[float, float, str, Completed, _Cover]] = []
+    joined = "".join(typed)
+    scored: list[tuple[float, float, str, Completed, _Fit]] = []
     clean = 0
     is_clear, best = False, 0.0
     for person in candidates:
-        fit = _fit(typed, _split(person.name))
-        if fit is None or fit[0] < MIN_LIKENESS:
+        fit = _fit(typed, joined, _split(person.name))
+        if fit is None or fit.likeness < MIN_LIKENESS:
             continue
-        best = max(best, fit[0])
-        if fit[0] >= 1:
+        best = max(best, fit.likeness)
+        if fit.likeness >= 1:
             clean += 1
             is_known = person.popularity >= KNOWN_POPULARITY
             is_clear = is_clear or (is_known and len(key) >= MIN_CLEAR_LETTERS) or clean >= limit
-        score = fit[0] + POPULARITY_WEIGHT * person.popularity
-        scored.append((-score, -person.popularity, person.nconst, person, fit[1]))
-    scored.sort(key=lambda each: each[:3])
-    suggestions = [_suggest(person, cover) for *_, person, cover in scored[:limit]]
+        score = fit.likeness + POPULARITY_WEIGHT * person.popularity
+        scored.append((-score, -person.popularity, person.nconst, person, fit))
+    scored.sort()  # ids differ, so that no people are compared
+    suggestions = [_suggest(person, joined, fit) for *_, person, fit in scored[:limit]]
     return suggestions, "clear" if is_clear else "likely" if best >= LIKELY else "open"
 
 
@@ -71,21 +72,41 @@ NAMES_KEPT = 10_000
 _locate = lru_cache(NAMES_KEPT)(names.locate)
 
 
+class _Name(NamedTuple):
+    """A name in the forms that what is typed is compared with."""
+
+    tokens: tuple[str, ...]
+    rests: tuple[str, ...]
+    """From each token on, all joined."""
+
+
 @lru_cache(NAMES_KEPT)
-def _split(name: str) -> tuple[str, ...]:
-    return tuple(names.normalise(name).split())
+def _split(name: str) -> _Name:
+    tokens = tuple(names.normalise(name).split())
+    return _Name(tokens, tuple("".join(tokens[start:]) for start in range(len(tokens))))
 
 
 _Cover = list[tuple[int, int]]
 """The tokens of a name that are begun, each with how many of its letters."""
 
 
-def _fit(typed: list[str], tokens: tuple[str, ...]) -> tuple[float, _Cover] | None:
-    """Return how well `typed` begins the tokens, and which letters it covers; None where it can't."""
-    joined = "".join(typed)
-    for start in range(len(tokens)):
-        if "".join(tokens[start:]).startswith(joined):
-            return 1.0 + (ORDER_BONUS if start == 0 else 0.0), _cover(tokens, start, len(joined))
+class _Fit(NamedTuple):
+    """How well what is typed begins a name."""
+
+    likeness: float
+    name: _Name
+    start: int = 0
+    """The token it begins with, where it is the name's letters."""
+    cover: _Cover | None = None
+    """What it covers, where it is not."""
+
+
+def _fit(typed: list[str], joined: str, name: _Name) -> _Fit | None:
+    """Return how well `typed`, which is `joined` in one, begins the tokens of a name; None where it can't."""
+    for start, rest in enumerate(name.rests):
+        if rest.startswith(joined):
+            return _Fit(1.0 if start else 1.0 + ORDER_BONUS, name, start)
+    tokens = name.tokens
     if len(typed) > len(tokens):
         return None
     free = set(range(len(tokens)))
@@ -97,7 +118,7 @@ def _fit(typed: list[str], tokens: tuple[str, ...]) -> tuple[float, _Cover] | No
         cover.append((at, fits[at][1]))
         free.remove(at)
     bonus = ORDER_BONUS if cover[0][0] == 0 and cover == sorted(cover) else 0.0
-    return likeness / len(joined) + bonus, cover
+    return _Fit(likeness / len(joined) + bonus, name, cover=sorted(cover))
 
 
 def _cover(tokens: tuple[str, ...], start: int, letters: int) -> _Cover:
@@ -109,17 +130,16 @@ def _cover(tokens: tuple[str, ...], start: int, letters: int) -> _Cover:
     return cover
 
 
-def _suggest(person: Completed, cover: _Cover) -> Suggestion:
+def _suggest(person: Completed, joined: str, fit: _Fit) -> Suggestion:
     located = _locate(person.name)
+    cover = _cover(fit.name.tokens, fit.start, len(joined)) if fit.cover is None else fit.cover
     return Suggestion(
         nconst=person.nconst,
         name=person.name,
         birth_year=person.birth_year,
         death_year=person.death_year,
         known_for=_headline(person),
-        highlight=tuple(
-            (located[at].starts[0], located[at].ends[letters - 1]) for at, letters in sorted(cover)
-        ),
+        highlight=tuple([(located[at].starts[0], located[at].ends[letters - 1]) for at, letters in cover]),
     )
 
 
