@@ -274,11 +274,8 @@ async def run(endpoint: Endpoint, arguments: argparse.Namespace, work: Path) -> 
         (found,) = await cluster.search_many([(f"{PREFIX}-actors", body)], dict[str, str], 30)
         people = [Person(hit.id, hit.source["name"]) for hit in found]
         with run_service(environ) as url:
-            process = next(
-                each
-                for each in psutil.Process().children(recursive=True)
-                if url.rsplit(":", 1)[-1] in each.cmdline()
-            )
+            children = psutil.Process().children(recursive=True)
+            process = next(each for each in children if "serve" in each.cmdline())
             wire = Wire(url)
             passed = await measure(wire, people, arguments, process, cluster)
             wire.close()
