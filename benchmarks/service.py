@@ -6,8 +6,8 @@
 *Overhead*, the cache off: a suggest that takes one request to the engine, asked of the service, against the
 very bytes of that request sent to Elasticsearch by a bare aiohttp client, which throws the answer away; what
 is sent is encoded beforehand on either side. Two minutes of load come first: while Elasticsearch compiles its
-own code, it is slow, which makes the service's share look smaller than it stays. One client: medians in turn. Sixteen clients: requests per
-second, a second of each in turn.
+own code, it is slow, which makes the service's share look smaller than it stays. One client: medians in turn.
+Sixteen clients: requests per second, a second of each in turn.
 
 *Cached*: the same suggest asked again and again, against a bare Litestar handler that returns the same bytes,
 in a process of its own with the same server. Sixteen clients, a second of each in turn.
