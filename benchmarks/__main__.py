@@ -1,6 +1,6 @@
 """The scorecard: Marquee against what a user would pick instead, on this machine, in one interleaved run.
 
-    python -m benchmarks               # everything, about 40 minutes on two cores: JSON, README, pictures
+    python -m benchmarks               # everything, about 25 minutes on two cores: JSON, README, pictures
     python -m benchmarks --quick       # a first look, about five minutes; writes nothing into the checkout
     python -m benchmarks --queries ../shared/eval/misspellings.tsv --data ../shared/imdb --sections quality
 
