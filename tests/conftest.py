@@ -31,11 +31,17 @@ ENGINE_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:8.18.0"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the cluster of three nodes, beside what starts nothing: it slows whatever else runs."""
+    """Put the long files first, so that no process is left alone with them while the other one idles.
+
+    That is the cluster of three nodes, beside what starts nothing since it slows whatever else runs, then the
+    managed node's.
+    """
 
     def rank(item: pytest.Item) -> int:
-        folder = Path(item.path).parent.name
-        return 0 if item.get_closest_marker("cluster") else 1 if folder == "unit" else 2
+        path = Path(item.path)
+        if item.get_closest_marker("cluster"):
+            return 0
+        return {"unit": 1, "relevance": 2}.get(path.parent.name, 3 if path.stem == "test_node_managed" else 4)
 
     items.sort(key=rank)
 

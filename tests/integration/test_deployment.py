@@ -279,7 +279,7 @@ def proxied(settings: Settings, endpoint: Endpoint, sample: str) -> Iterator[str
         command = [caddy, "run", "--config", str(DEPLOY / "Caddyfile"), "--adapter", "caddyfile"]
         with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as process:
             try:
-                until = time.monotonic() + 10
+                until = time.monotonic() + 60
                 while True:
                     try:
                         httpx.get(f"http://127.0.0.1:{port}/health/live")

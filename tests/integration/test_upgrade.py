@@ -49,7 +49,7 @@ class Services:
         address = next(line for line in process.stdout if "http://" in line)
         url = "http://" + address.split("http://")[1].split("/")[0].strip()
         self._processes[url] = process
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while httpx.get(f"{url}/health/ready").status_code != httpx.codes.OK:
             assert time.monotonic() < until, "it does not get ready"
             time.sleep(0.1)
