@@ -22,7 +22,7 @@ from marquee.engine.batching import Batches
 from marquee.engine.hits import Document, Hit, decode_hits
 from marquee.engine.hosts import CONNECTIONS_PER_NODE as CONNECTIONS_PER_NODE
 from marquee.engine.hosts import Answer, Hosts
-from marquee.engine.refusals import classify
+from marquee.engine.refusals import RETRIABLE_STATUSES, classify
 from marquee.errors import (
     EngineError,
     EngineRejectedError,
@@ -239,9 +239,12 @@ def _decode(body: bytes, kind: Any) -> Any:
 def _translate(answer: Answer) -> EngineError:
     try:
         told = msgspec.json.decode(answer.body)
-    except msgspec.DecodeError:  # a proxy's page
-        told = answer.body[:300].decode(errors="replace")
-    if answer.status == 404 and isinstance(told, dict) and told.get("found") is False:
+    except msgspec.DecodeError:
+        if answer.status not in RETRIABLE_STATUSES:  # which a proxy may tell in a page of its own
+            return EngineSetupError(f"what answers there is not Elasticsearch ({answer.status})")
+        told = None
+    if not isinstance(told, dict):
+        return classify(answer.status, {"reason": "" if told is None else str(told)})
+    if answer.status == 404 and told.get("found") is False:
         return _NoDocumentError(str(told.get("_id")))
-    error = told.get("error") if isinstance(told, dict) else None
-    return classify(answer.status, error or {"reason": str(told)})
+    return classify(answer.status, told.get("error") or {"reason": str(told)})

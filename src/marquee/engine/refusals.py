@@ -15,7 +15,7 @@ from marquee.errors import (
 )
 
 # Statuses that say "not now" (overload, a master election, a proxy without a backend), not "never".
-_RETRIABLE_STATUSES = frozenset({429, 502, 503, 504})
+RETRIABLE_STATUSES = frozenset({429, 502, 503, 504})
 
 
 def check_complete(timed_out: bool, shards: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ def _classify(status: int, detail: dict[str, Any], cause: dict[str, Any], reason
         )
     if status == 429 and kind == "cluster_block_exception":  # the flood stage of its disk
         return EngineFullError(f"Elasticsearch takes no writes: {reason}")
-    if status in _RETRIABLE_STATUSES:
+    if status in RETRIABLE_STATUSES:
         return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
     if kind in ("resource_already_exists_exception", "version_conflict_engine_exception"):
         return EngineConflictError(f"Elasticsearch holds this already: {reason}")

@@ -1,0 +1,147 @@
+"""Hosts that break, stall or are something else, and how it is told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from marquee.engine.cluster import Cluster, Endpoint
+from marquee.engine.hits import decode_hits
+from marquee.errors import EngineNotReadyError, EngineSetupError, EngineUnavailableError
+from tests.misbehaving import Misbehaving, cut, hang, reply, run_misbehaving
+
+pytestmark = pytest.mark.anyio
+
+PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
+GOOD = reply('{"fine": true}', headers=PRODUCT)
+PAGE = "<html><body>Welcome"
+
+
+class Person(msgspec.Struct):
+    name: str
+
+
+@pytest.fixture
+def host() -> Iterator[Misbehaving]:
+    with run_misbehaving() as host:
+        yield host
+
+
+async def ask(host: str, method: str = "GET", timeout_s: float = 5.0) -> Any:
+    async with Cluster(Endpoint(urls=(host,))) as cluster:
+        return await cluster.request(method, "/anything", timeout_s=timeout_s)
+
+
+async def test_an_answer_is_decoded(host: Misbehaving) -> None:
+    host.will(GOOD)
+    assert await ask(host.url) == {"fine": True}
+
+
+@pytest.mark.parametrize(
+    "reaction",
+    [
+        reply(PAGE),
+        reply(PAGE, headers=PRODUCT),
+        reply('{"fine": true}'),
+        reply(PAGE, 404),
+        reply("", 301, {"Location": "/elsewhere"}),
+    ],
+    ids=["a page", "a page in its name", "another service", "a page that is missing", "a redirection"],
+)
+async def test_what_is_not_elasticsearch_is_told(host: Misbehaving, reaction: Any) -> None:
+    host.will(reaction)
+    with pytest.raises(EngineSetupError, match="not Elasticsearch"):
+        await ask(host.url)
+    assert len(host.asked) == 1
+
+
+async def test_a_proxys_page_says_not_now(host: Misbehaving) -> None:
+    host.will(reply(PAGE, 502))
+    with pytest.raises(EngineUnavailableError, match="overloaded or starting"):
+        await ask(host.url)
+
+
+@pytest.mark.parametrize("broken", [cut, reply("{", headers=PRODUCT, missing=9)], ids=["at once", "midway"])
+async def test_a_connection_that_breaks_is_tried_again_once(host: Misbehaving, broken: Any) -> None:
+    host.will(broken, GOOD)
+    assert await ask(host.url, method="POST") == {"fine": True}
+    host.will(broken)
+    with pytest.raises(EngineUnavailableError, match="cannot be reached"):
+        await ask(host.url, method="POST")
+    assert len(host.asked) == 4
+
+
+async def test_a_host_that_stalls_is_not_asked_twice(host: Misbehaving) -> None:
+    host.will(hang)
+    began = time.monotonic()
+    with pytest.raises(EngineUnavailableError, match="did not answer in time"):
+        await ask(host.url, timeout_s=0.2)
+    assert time.monotonic() - began < 0.8
+    assert len(host.asked) == 1
+
+
+async def test_the_time_is_for_both_tries_together(host: Misbehaving) -> None:
+    def cut_late(connection: socket.socket) -> None:
+        time.sleep(0.2)
+        cut(connection)
+
+    host.will(cut_late, hang)
+    began = time.monotonic()
+    with pytest.raises(EngineUnavailableError, match="did not answer in time"):
+        await ask(host.url, method="POST", timeout_s=0.4)
+    assert time.monotonic() - began < 0.8
+
+
+async def test_where_one_host_is_away_the_other_one_is_asked(host: Misbehaving) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    host.will(GOOD)
+    async with Cluster(Endpoint(urls=(away, host.url))) as cluster:
+        for _ in range(6):
+            assert await cluster.request("GET", "/anything") == {"fine": True}
+    assert len(host.asked) == 6
+
+
+def make_answer(**changes: Any) -> msgspec.Raw:
+    whole = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}, "status": 200}
+    return msgspec.Raw(json.dumps(whole | changes).encode())
+
+
+def make_hit(name: str) -> dict[str, Any]:
+    return {"_index": "actors-1", "_id": name.lower(), "_score": 1.0, "_source": {"name": name, "more": 1}}
+
+
+async def test_hits_and_suggested_are_told_alike() -> None:
+    suggest = {"names": [{"text": "j", "options": [make_hit("Jane")]}]}
+    answer = make_answer(hits={"hits": [make_hit("Jake")]}, suggest=suggest)
+    found = decode_hits(answer, Person)
+    assert [(hit.index, hit.id, hit.source) for hit in found] == [
+        ("actors-1", "jake", Person("Jake")),
+        ("actors-1", "jane", Person("Jane")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"timed_out": True}, EngineUnavailableError),
+        ({"_shards": {"failed": 1}}, EngineUnavailableError),
+        ({"status": 429, "error": {"type": "rejected", "reason": "full"}}, EngineUnavailableError),
+        ({"status": 404, "error": {"type": "index_not_found_exception", "reason": ""}}, EngineNotReadyError),
+    ],
+)
+async def test_a_search_that_failed_is_an_error(changes: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        decode_hits(make_answer(**changes), Person)
+
+
+async def test_a_document_of_another_form_is_an_error() -> None:
+    hit = make_hit("Jake") | {"_source": {"name": 7}}
+    with pytest.raises(msgspec.ValidationError):
+        decode_hits(make_answer(hits={"hits": [hit]}), Person)
