@@ -30,18 +30,19 @@ FAULTS = Path(__file__).parent / "faults"
 ENGINE_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:8.18.0"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long files first, so that no process is left alone with them while the other one idles.
+# A process is not to be left alone with a long file while the other one idles, so these come first; what
+# watches the clock most closely, and is short, comes last, when no cluster starts beside it.
+FIRST = ("test_cluster", "relevance", "test_deployment", "test_node_managed")
+LAST = ("unit",)
 
-    That is the cluster of three nodes, beside what starts nothing since it slows whatever else runs, then the
-    managed node's.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files by FIRST and LAST, which name files and folders."""
 
     def rank(item: pytest.Item) -> int:
-        path = Path(item.path)
-        if item.get_closest_marker("cluster"):
-            return 0
-        return {"unit": 1, "relevance": 2}.get(path.parent.name, 3 if path.stem == "test_node_managed" else 4)
+        names = (Path(item.path).stem, Path(item.path).parent.name)
+        first = [place for place, name in enumerate(FIRST) if name in names]
+        return first[0] if first else len(FIRST) + any(name in names for name in LAST)
 
     items.sort(key=rank)
 
