@@ -51,7 +51,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--names", type=int, metavar="N", help="Names to complete.")
     add("--sizes", type=int, nargs="+", metavar="N", help="People of each step of the growth.")
     add("--people", type=int, metavar="N", help="People of the promises and of the reindex.")
-    add("--ten-million", action="store_true", help="Only the growth's costs at 10 million people; hours.")
+    add("--ten-million", action="store_true", help="Only the costs at 10 million people; 40 minutes.")
     add("--meilisearch", metavar="URL", help="A running Meilisearch.")
     add("--typesense", metavar="URL", help="A running Typesense.")
     add("--no-install", action="store_true", help="Take only peers that are installed.")
