@@ -27,6 +27,7 @@ from marquee.reindex.jobs import Jobs
 from marquee.reindex.pipeline import reindex
 from marquee.settings import Settings
 from tests.conftest import FAULTS, run_service
+from tests.flood import BLOCK
 from tests.imdb_server import NAMES, say
 from tests.imdb_server import Source as Server
 from tests.integration.conftest import StartWorker
@@ -69,10 +70,8 @@ async def test_a_full_disk_fails_the_reindex_and_leaves_what_is_live(
 
     async def create_on_a_full_disk(cluster: Cluster, prefix: str, generation: str, *rest: Any) -> None:
         await create(cluster, prefix, generation, *rest)
-        # What Elasticsearch does to every index of a node at the flood stage of its disk.
-        block = {"index": {"blocks": {"read_only_allow_delete": True}}}
         path = f"/{index_name(prefix, 'actors', generation)}/_settings"
-        await cluster.request("PUT", path, body=block)
+        await cluster.request("PUT", path, body={BLOCK: True})
 
     monkeypatch.setattr(generations, "create", create_on_a_full_disk)
     with pytest.raises(LoadError, match=r"(?i)block|disk"):

@@ -11,7 +11,8 @@ from marquee import breaker
 from marquee.api.admission import Admission
 from marquee.api.cache import Cache
 from marquee.api.families import counter, gauge, states
-from marquee.engine.cluster import CONNECTIONS_PER_NODE, Cluster
+from marquee.engine.cluster import Cluster
+from marquee.engine.hosts import CONNECTIONS_PER_NODE
 
 
 class Vitals(Collector):

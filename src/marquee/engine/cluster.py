@@ -20,7 +20,6 @@ from marquee.engine import budget
 from marquee.engine.address import Endpoint as Endpoint
 from marquee.engine.batching import Batches
 from marquee.engine.hits import Document, Hit, decode_hits
-from marquee.engine.hosts import CONNECTIONS_PER_NODE as CONNECTIONS_PER_NODE
 from marquee.engine.hosts import Answer, Hosts
 from marquee.engine.refusals import RETRIABLE_STATUSES, classify
 from marquee.errors import (
@@ -157,7 +156,6 @@ class Cluster:
         left_s = own.clip(timeout_s) if own else timeout_s
         limit: Json = {"timeout": f"{max(1, int(left_s * 1000))}ms"}
         lines = [line for index, body in searches for line in ({"index": index}, limit | body)]
-        # Encoded here: of lines, the client makes JSON with the standard library.
         encoded = msgspec.json.Encoder().encode_lines(lines)
         if is_small and not correlation.is_followed():
             answers = await self._ask_together(encoded, len(searches), left_s)

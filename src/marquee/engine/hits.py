@@ -57,7 +57,7 @@ def decode_hits(answer: msgspec.Raw, document: type[Document]) -> list[Hit[Docum
     if decoded.error is not None:
         raise classify(decoded.status, decoded.error)
     check_complete(decoded.timed_out, decoded.shards)
-    hits = list(decoded.hits.hits) if decoded.hits else []
+    hits = decoded.hits.hits if decoded.hits else []
     for (suggested,) in decoded.suggest.values():
         hits += suggested.options
     return hits
