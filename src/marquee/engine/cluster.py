@@ -19,8 +19,9 @@ from marquee.breaker import Breaker, BreakerOpenError
 from marquee.engine import budget
 from marquee.engine.address import Endpoint as Endpoint
 from marquee.engine.batching import Batches
+from marquee.engine.connections import Answer
 from marquee.engine.hits import Document, Hit, decode_hits
-from marquee.engine.hosts import Answer, Hosts
+from marquee.engine.hosts import Hosts
 from marquee.engine.refusals import RETRIABLE_STATUSES, classify
 from marquee.errors import (
     EngineError,

@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 import ssl
 
+import certifi
+
 from marquee.errors import SettingsError
 
 
 def trust(ca_cert: str) -> ssl.SSLContext:
-    """Return a context that trusts what one CA has signed.
+    """Return a context that trusts what one CA has signed; without one, what the system or Mozilla trusts.
 
     Raises:
         SettingsError: the file cannot be read, or holds no certificate.
     """
     try:
-        return ssl.create_default_context(cafile=ca_cert)
+        context = ssl.create_default_context(cafile=ca_cert or None)
+        if not ca_cert:
+            context.load_verify_locations(certifi.where())
     except OSError as error:
         raise SettingsError(f"MARQUEE_ELASTICSEARCH_CA_CERT cannot be read: {error}") from error
+    return context
 
 
 def explain(error: Exception) -> str:
