@@ -67,6 +67,10 @@ class Hosts:
             node.headers.update(_sign(endpoint))
             if node.scheme == "https":
                 cast(_Node, node).context = tls.trust(endpoint.ca_cert)
+            elif endpoint.ca_cert:
+                raise SettingsError(
+                    "MARQUEE_ELASTICSEARCH_URL cannot be used: MARQUEE_ELASTICSEARCH_CA_CERT takes https"
+                )
 
     async def close(self) -> None:
         """Close the connections."""
