@@ -225,9 +225,8 @@ def test_stages_are_counted_where_there_were_any() -> None:
     measures = Measures()
     measures.count_answer(Asked("search", source="client"))
     measures.count_answer(Asked("search", source="engine", stages=Stages(engine_s=0.004, total_s=0.005)))
-    measures.count_answer(
-        Asked("search", source="memory", stages=Stages(cache_s=0.001, total_s=0.005)), is_stale=True
-    )
+    kept = Stages(cache_s=0.001, total_s=0.005)
+    measures.count_answer(Asked("search", source="memory", stages=kept, is_stale=True))
     page = generate_latest(measures.registry).decode()
     for line in (
         'marquee_answers_total{endpoint="search",source="client"} 1.0',

@@ -102,7 +102,8 @@ class Access:
         Raises:
             AccessError: it is not let in.
         """
-        token = await self._identify(scope, role)
+        sent = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        token = await self._identify(scope, role, sent) if role or sent else None
         scope["auth"] = token
         if not self._limits:
             return
@@ -111,8 +112,7 @@ class Access:
             if wait_s := await self._rates.spend(limit, who):
                 raise RateLimitError(f"more than {limit} was asked", math.ceil(wait_s))
 
-    async def _identify(self, scope: Any, role: Role | None) -> Token | None:
-        sent = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+    async def _identify(self, scope: Any, role: Role | None, sent: bytes | None) -> Token | None:
         if role is None:
             # Where no token is needed, what is meant for somebody else (a proxy's Basic) is not looked at. An
             # unknown token of ours is refused all the same: who shows one takes it to be good, and had better

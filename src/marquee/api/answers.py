@@ -19,9 +19,9 @@ from marquee.api.admission import Admission
 from marquee.api.cache import Cache, Entry, Key
 from marquee.api.headers import Pairs
 from marquee.api.live import Live
-from marquee.api.measures import Asked, Measures, Source, Stages
+from marquee.api.measures import Asked, Source, Stages
 from marquee.api.question import Question
-from marquee.api.reply import Reply, encode_head, encode_tail, finish, is_known, make_etag
+from marquee.api.reply import Reply, encode_head, encode_tail, finish, is_known, list_known, make_etag
 from marquee.engine import budget
 from marquee.engine.budget import Budget
 from marquee.errors import EngineUnavailableError, MarqueeError, OverloadedError
@@ -74,14 +74,13 @@ class Answers:
         live: Live,
         admission: Admission,
         data_age: DataAge,
-        measures: Measures,
         *,
         is_public: bool = True,
     ) -> None:
         # Here, so that handlers take one dependency: for several, Litestar begins a task each: .1 ms.
         self.lookup = lookup
         self._cache, self._live, self._admission = kept, live, admission
-        self._data_age, self._measures = data_age, measures
+        self._data_age = data_age
         # Where a token is needed, no cache on the way may answer who has none.
         self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}".encode()
         # By the bytes of their URLs, each with the template of its path.
@@ -161,9 +160,9 @@ class Answers:
         generation, question = self._live.generation, asked.question
         if generation is None or not self._data_age.is_known(generation):
             return None
-        if self._live.is_confirmed and is_known(asked.scope, etag := make_etag(generation, asked.name)):
+        known = list_known(asked.scope)
+        if known and self._live.is_confirmed and is_known(known, etag := make_etag(generation, asked.name)):
             asked.seen.source, asked.seen.generation = "client", generation
-            self._measures.count_answer(asked.seen)
             stages = Stages(total_s=time.perf_counter() - asked.started)
             return Reply(304, self._describe(generation, etag, stages))
         looking = time.perf_counter()
@@ -184,7 +183,7 @@ class Answers:
         )
         seen = asked.seen
         seen.source, seen.generation, seen.stages = done.layer, done.generation, stages
-        self._measures.count_answer(seen, is_stale=is_stale)
+        seen.is_stale = is_stale
         stored_at = done.entry.stored_at if is_stale else None
         headers = self._describe(done.generation, make_etag(done.generation, asked.name), stages, stored_at)
         content, described = finish(content, asked.question.media_type, asked.question.callback)

@@ -105,7 +105,6 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
         live,
         admission,
         DataAge(cluster, settings.index_prefix),
-        measures,
         is_public=settings.public,
     )
     figures = telemetry.Figures(cluster, settings.index_prefix, measures.registry)

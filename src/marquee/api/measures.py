@@ -50,6 +50,7 @@ class Asked:
     source: Source | None = None
     generation: str | None = None
     stages: Stages | None = None
+    is_stale: bool = False
     is_refused: bool = False
     """Whether it was not put to the engine at all."""
 
@@ -98,10 +99,10 @@ class Measures:
         """Count a request; `status` is its class, "2xx" say."""
         self._requests(route, method, status).observe(took_s)
 
-    def count_answer(self, asked: Asked, *, is_stale: bool = False) -> None:
+    def count_answer(self, asked: Asked) -> None:
         """Count an answer, and what its stages took where there were any."""
         self._answers(asked.endpoint, asked.source).inc()
-        if is_stale:
+        if asked.is_stale:
             self._stale(asked.endpoint).inc()
         if asked.source == "shared":  # its stages are another request's, and were counted there
             return

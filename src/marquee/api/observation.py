@@ -88,6 +88,8 @@ class Observer:
         took_s = time.perf_counter() - seen.began
         status, route = seen.status, seen.route
         self._measures.observe_request(route, seen.method, f"{status // 100}xx", took_s)
+        if seen.asked and seen.asked.source:
+            self._measures.count_answer(seen.asked)
         level = logging.DEBUG if status < 400 else logging.INFO if status < 500 else logging.WARNING
         if seen.asked and seen.asked.is_refused:  # whoever is overloaded must not write of each of hundreds:
             level = logging.DEBUG  # `api/admission` tells how many they are

@@ -8,6 +8,7 @@ import gc
 import resource
 import signal
 import socket
+from collections.abc import Awaitable
 from typing import Any
 
 import uvicorn
@@ -50,11 +51,12 @@ def bind(settings: Settings) -> socket.socket:
 def answer_head(app: Any) -> Any:
     """Answer HEAD wherever GET is answered; the server leaves out the body by itself."""
 
-    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    def answer(scope: dict[str, Any], receive: Any, send: Any) -> Awaitable[None]:
         if scope.get("method") == "HEAD":
             extensions = {**(scope.get("extensions") or {}), HEAD_EXTENSION: {}}
             scope = {**scope, "method": "GET", "extensions": extensions}
-        await app(scope, receive, send)
+        answered: Awaitable[None] = app(scope, receive, send)
+        return answered
 
     return answer
 
@@ -94,6 +96,7 @@ def configure(settings: Settings, app: Any) -> uvicorn.Config:
     proxies = check_networks(settings.trusted_proxies)
     return uvicorn.Config(
         answer_head(app),
+        interface="asgi3",
         http=Connection,
         ws="none",
         # By itself uvicorn believes whoever asks from 127.0.0.1, and what FORWARDED_ALLOW_IPS says.

@@ -63,7 +63,10 @@ class Hosts:
         except ValueError as error:
             raise SettingsError(f"MARQUEE_ELASTICSEARCH_URL cannot be used: {error}") from error
         self._pool = self._client.transport.node_pool
-        for node in self._pool.all():
+        nodes = self._pool.all()
+        # Of one host there is no choice, which the pool takes 5 µs to find out.
+        self._only = cast(_Node, nodes[0]) if len(nodes) == 1 else None
+        for node in nodes:
             node.headers.update(_sign(endpoint))
             if node.scheme == "https":
                 cast(_Node, node).context = tls.trust(endpoint.ca_cert)
@@ -88,27 +91,25 @@ class Hosts:
         Raises:
             EngineUnavailableError: no connection, or no answer within `timeout_s`.
         """
-        pool = self._pool
         ends_at = asyncio.get_running_loop().time() + timeout_s
         for is_last in (False, True):
-            node = cast(_Node, pool.get())
+            node = self._only or cast(_Node, self._pool.get())
             try:
                 async with asyncio.timeout_at(ends_at):
                     answer = await node.fetch(method, target, headers, body)
-            except TimeoutError as error:
-                pool.mark_dead(node)
-                raise EngineUnavailableError("Elasticsearch did not answer in time") from error
             except OSError as error:
-                pool.mark_dead(node)
-                if is_last:
+                self._mark(node, is_alive=False)
+                is_late = isinstance(error, TimeoutError) and error.errno is None  # else the system's own
+                if is_late or is_last:
                     raise _explain(error) from error
             else:
-                if 200 <= answer.status < 300 or answer.status in _ALIVE:
-                    pool.mark_live(node)
-                else:
-                    pool.mark_dead(node)
+                self._mark(node, is_alive=200 <= answer.status < 300 or answer.status in _ALIVE)
                 return answer
         raise AssertionError
+
+    def _mark(self, node: _Node, *, is_alive: bool) -> None:
+        if self._only is None:
+            (self._pool.mark_live if is_alive else self._pool.mark_dead)(node)
 
 
 def _sign(endpoint: Endpoint) -> dict[str, str]:
@@ -128,4 +129,6 @@ def _render(headers: Mapping[str, str]) -> str:
 def _explain(error: OSError) -> EngineUnavailableError:
     if isinstance(error, ssl.SSLError):
         return EngineUnavailableError(f"Elasticsearch is not trusted: {tls.explain(error)}")
+    if isinstance(error, TimeoutError):
+        return EngineUnavailableError("Elasticsearch did not answer in time")
     return EngineUnavailableError("Elasticsearch cannot be reached")
