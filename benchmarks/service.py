@@ -67,7 +67,7 @@ uvicorn.run(
 def encode_suggest(prefix: str, q: str) -> bytes:
     """Return the body of the service's first request for a suggest, byte for byte."""
     limit = {"timeout": "2000ms"}
-    bodies = query.build_suggest(normalise(q), LIMIT)[0].values()
+    bodies = next(query.build_suggest(normalise(q), LIMIT)).values()
     lines = [line for body in bodies for line in ({"index": f"{prefix}-actors"}, limit | body)]
     return msgspec.json.Encoder().encode_lines(lines)
 

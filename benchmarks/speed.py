@@ -144,7 +144,7 @@ def _bare(client: aiohttp.ClientSession, prefix: str, build: Callable[[str], dic
 
 def _engine_suggest(cluster: Cluster, prefix: str) -> Asked:
     async def ask(question: str) -> Any:
-        bodies = query.build_suggest(normalise(question), SUGGESTIONS)[0].values()
+        bodies = next(query.build_suggest(normalise(question), SUGGESTIONS)).values()
         return await cluster.search_many([(f"{prefix}-actors", body) for body in bodies], msgspec.Raw)
 
     return ask

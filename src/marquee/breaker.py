@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from marquee import standstill
 
@@ -30,10 +30,15 @@ class Breaker:
         *,
         threshold: int,
         pause_s: float,
+        refusal: Callable[[], Exception] = BreakerOpenError,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open after `threshold` calls running ended in one of `failures`, for `pause_s` seconds."""
+        """Open after `threshold` calls running ended in one of `failures`, for `pause_s` seconds.
+
+        `refusal` makes what is raised where a call must not be made.
+        """
         self._failures, self._threshold, self._pause_s = failures, threshold, pause_s
+        self._refusal = refusal
         self._clock = clock
         self._failed = 0
         self._opened_at = 0.0
@@ -46,37 +51,55 @@ class Breaker:
             return "closed"
         return "half-open" if self._is_due() else "open"
 
-    @contextlib.contextmanager
-    def guard(self) -> Iterator[bool]:
+    def guard(self) -> contextlib.AbstractContextManager[bool]:
         """Make a call, and learn from how it ends; yields whether it is a trial, for which others wait.
 
         Raises:
-            BreakerOpenError: it must not be made now.
+            Exception: the refusal, as it must not be made now.
         """
+        return _Guard(self)
+
+    def begin(self) -> bool:
+        """Begin a call; returns whether it is a trial. For `guard`."""
         is_trial = self._failed >= self._threshold
         if is_trial:
             if self._is_trying or not self._is_due():
-                raise BreakerOpenError
+                raise self._refusal()
             self._is_trying = True
-        stood = standstill.count()
-        try:
-            yield is_trial
-        except self._failures:
+        return is_trial
+
+    def end(self, kind: type[BaseException] | None, *, is_trial: bool, stood: int) -> None:
+        """Learn from how a call ended. For `guard`."""
+        if kind is None:
+            self._failed = 0
+        elif issubclass(kind, self._failures):
             # Calls that began before it opened tell nothing new; their end must not put off the trial.
             tells = is_trial or self._failed < self._threshold
             if tells and standstill.count() == stood:
                 self._failed += 1
                 self._opened_at = self._clock()
-            raise
-        except Exception:
+        elif issubclass(kind, Exception):
             self._failed = 0  # it answers, whatever it says
-            raise
-        else:
-            self._failed = 0
-        finally:
-            # Also where the trial was cancelled, which tells nothing: the next call is one, then.
-            if is_trial:
-                self._is_trying = False
+        # Also where the trial was cancelled, which tells nothing: the next call is one, then.
+        if is_trial:
+            self._is_trying = False
 
     def _is_due(self) -> bool:
         return self._clock() - self._opened_at >= self._pause_s
+
+
+class _Guard:
+    """One call. A class, since a generator takes twice as long."""
+
+    __slots__ = ("_breaker", "_is_trial", "_stood")
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+
+    def __enter__(self) -> bool:
+        self._is_trial = self._breaker.begin()
+        self._stood = standstill.count()
+        return self._is_trial
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        self._breaker.end(kind, is_trial=self._is_trial, stood=self._stood)

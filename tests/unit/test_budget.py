@@ -17,7 +17,7 @@ async def test_calls_side_by_side_count_once() -> None:
     own = Budget(10)
 
     async def call(taken_s: float) -> None:
-        with own.spend():
+        with own:
             await asyncio.sleep(taken_s)
 
     await asyncio.gather(call(0.05), call(0.05), call(0.02))

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from marquee.engine.cluster import Cluster, Endpoint
-from marquee.engine.hits import decode_hits
+from marquee.engine.hits import Hit, decoder_of
 from marquee.errors import EngineNotReadyError, EngineSetupError, EngineUnavailableError
 from tests.misbehaving import Misbehaving, cut, hang, reply, run_misbehaving
 
@@ -108,9 +108,11 @@ async def test_where_one_host_is_away_the_other_one_is_asked(host: Misbehaving) 
     assert len(host.asked) == 6
 
 
-def make_answer(**changes: Any) -> msgspec.Raw:
+def find(**changes: Any) -> list[Hit[Person]]:
+    """The hits of an answer to one search."""
     whole = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}, "status": 200}
-    return msgspec.Raw(json.dumps(whole | changes).encode())
+    answer = json.dumps({"responses": [whole | changes]})
+    return decoder_of(Person).decode(answer).responses[0].list_hits()
 
 
 def make_hit(name: str) -> dict[str, Any]:
@@ -119,8 +121,7 @@ def make_hit(name: str) -> dict[str, Any]:
 
 async def test_hits_and_suggested_are_told_alike() -> None:
     suggest = {"names": [{"text": "j", "options": [make_hit("Jane")]}]}
-    answer = make_answer(hits={"hits": [make_hit("Jake")]}, suggest=suggest)
-    found = decode_hits(answer, Person)
+    found = find(hits={"hits": [make_hit("Jake")]}, suggest=suggest)
     assert [(hit.index, hit.id, hit.source) for hit in found] == [
         ("actors-1", "jake", Person("Jake")),
         ("actors-1", "jane", Person("Jane")),
@@ -138,10 +139,10 @@ async def test_hits_and_suggested_are_told_alike() -> None:
 )
 async def test_a_search_that_failed_is_an_error(changes: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
-        decode_hits(make_answer(**changes), Person)
+        find(**changes)
 
 
 async def test_a_document_of_another_form_is_an_error() -> None:
     hit = make_hit("Jake") | {"_source": {"name": 7}}
     with pytest.raises(msgspec.ValidationError):
-        decode_hits(make_answer(hits={"hits": [hit]}), Person)
+        find(hits={"hits": [hit]})

@@ -181,7 +181,7 @@ def prefixes(words: str, **options: Any) -> dict[str, Any]:
 
 def test_suggest_bodies() -> None:
     fuzzy = prefixes("de ni", fuzziness="AUTO", max_expansions=50)
-    assert build_suggest("de ni", 8) == [
+    assert list(build_suggest("de ni", 8)) == [
         {
             "completion": completion("de ni", size=14),
             "prefix": body(prefixes("de ni"), 8, SUGGEST_FIELDS),
@@ -196,7 +196,7 @@ def test_suggest_bodies() -> None:
 
 
 def test_two_letters_are_completed_by_the_suggester_alone() -> None:
-    assert list(build_suggest("de", 8)[0]) == ["completion"]
+    assert list(next(build_suggest("de", 8))) == ["completion"]
 
 
 def test_a_repeated_word_is_completed_once() -> None:

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
 
 from marquee import tracing
 from marquee.errors import OverloadedError
@@ -44,27 +43,33 @@ class Admission:
         """How many wait for a place."""
         return self._all.waiting + self._heavy.waiting
 
-    @contextlib.asynccontextmanager
-    async def enter(self, *, is_heavy: bool = False) -> AsyncIterator[None]:
+    def enter(self, *, is_heavy: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
         """Take a place, and give it back at the end.
 
         Raises:
             OverloadedError: none became free soon enough.
         """
-        taken: list[_Places] = []
+        return _Entry(self, is_heavy=is_heavy)
+
+    async def take(self, *, is_heavy: bool) -> None:
+        """Take a place. For `enter`."""
+        if is_heavy and not await self._heavy.take():
+            raise self._refuse()
+        is_taken = False
         try:
-            for places in (self._heavy, self._all) if is_heavy else (self._all,):
-                if not await places.take():
-                    raise self._refuse()
-                taken.append(places)
-            self.under_way += 1
-            try:
-                yield
-            finally:
-                self.under_way -= 1
+            if not (is_taken := await self._all.take()):
+                raise self._refuse()
         finally:
-            for places in taken:
-                places.free.release()
+            if is_heavy and not is_taken:
+                self._heavy.free.release()
+        self.under_way += 1
+
+    def give_back(self, *, is_heavy: bool) -> None:
+        """Give a place back. For `enter`."""
+        self.under_way -= 1
+        self._all.free.release()
+        if is_heavy:
+            self._heavy.free.release()
 
     def _refuse(self) -> OverloadedError:
         self.refused += 1
@@ -74,6 +79,21 @@ class Admission:
             _log.warning("%d requests were refused: more is asked than can be answered", self._refused_since)
             self._said_at, self._refused_since = time.monotonic(), 0
         return OverloadedError("more is asked than can be answered in time")
+
+
+class _Entry:
+    """Somebody who is let in. A class, since a generator takes twice as long."""
+
+    __slots__ = ("_admission", "_is_heavy")
+
+    def __init__(self, admission: Admission, *, is_heavy: bool) -> None:
+        self._admission, self._is_heavy = admission, is_heavy
+
+    async def __aenter__(self) -> None:
+        await self._admission.take(is_heavy=self._is_heavy)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._admission.give_back(is_heavy=self._is_heavy)
 
 
 class _Places:

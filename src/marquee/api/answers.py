@@ -119,8 +119,8 @@ class Answers:
             self._asked[scope["raw_path"], scope["query_string"]] = question, scope["path_template"]
         scope["marquee.asked"] = seen = Asked(question.endpoint, body)
         asked = _Asking(scope, question, started, seen, self._name(scope, body))
-        if self._live.generation:
-            await self._data_age.learn(self._live.generation)
+        if (generation := self._live.generation) and not self._data_age.is_known(generation):
+            await self._data_age.learn(generation)
         if (reply := self._recall(asked)) is not None:
             return reply
         try:
@@ -178,9 +178,9 @@ class Answers:
         encoding = time.perf_counter()
         content = encode_head(asked.question, done.generation, is_stale, asked.started) + done.entry.tail
         now = time.perf_counter()
-        stages = done.stages._replace(
-            encode_s=done.stages.encode_s + now - encoding, total_s=now - asked.started
-        )
+        queue_s, cache_s, engine_s, rerank_s, encode_s, _ = done.stages
+        encode_s += now - encoding
+        stages = Stages(queue_s, cache_s, engine_s, rerank_s, encode_s, now - asked.started)
         seen = asked.seen
         seen.source, seen.generation, seen.stages = done.layer, done.generation, stages
         seen.is_stale = is_stale

@@ -91,7 +91,12 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     rates = Rates(settings, shared)
     access = Access(settings, Tokens(settings), rates)
     headers = Headers(settings.cors_origins)
-    breaker = Breaker((EngineUnavailableError,), threshold=ENGINE_FAILURES, pause_s=ENGINE_PAUSE_S)
+    breaker = Breaker(
+        (EngineUnavailableError,),
+        threshold=ENGINE_FAILURES,
+        pause_s=ENGINE_PAUSE_S,
+        refusal=lambda: EngineUnavailableError("Elasticsearch was away a moment ago and is left alone"),
+    )
     cluster = Cluster(endpoint, breaker)
     lookup = Lookup(cluster, settings.index_prefix)
     live = Live(cluster, settings.index_prefix, shared)

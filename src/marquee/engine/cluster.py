@@ -7,7 +7,7 @@ a client exception, and never a partial answer.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -15,12 +15,12 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from marquee import correlation, tracing
-from marquee.breaker import Breaker, BreakerOpenError
+from marquee.breaker import Breaker
 from marquee.engine import budget
 from marquee.engine.address import Endpoint as Endpoint
 from marquee.engine.batching import Batches
 from marquee.engine.connections import Answer
-from marquee.engine.hits import Document, Hit, decode_hits
+from marquee.engine.hits import Document, Found, FoundAll, Hit, decoder_of
 from marquee.engine.hosts import Hosts
 from marquee.engine.refusals import RETRIABLE_STATUSES, classify
 from marquee.errors import (
@@ -45,10 +45,7 @@ BULK_TIMEOUT_S = 120.0
 TRIAL_TIMEOUT_S = 1.0
 
 
-class _Many(msgspec.Struct):
-    """The answer of a `_msearch`."""
-
-    responses: list[msgspec.Raw]
+_ANYTHING = msgspec.json.Decoder(Any)
 
 
 class Cluster:
@@ -58,7 +55,8 @@ class Cluster:
         """Open nothing yet. With a `breaker`, an engine that is away is not asked again at every call."""
         self._breaker = breaker
         self._hosts = Hosts(endpoint)
-        self._batches = Batches(self._send_searches, (EngineRejectedError,))
+        self._batches: dict[type[Any], Batches] = {}
+        """By what they find."""
         self.under_way = 0
         """Requests that have no answer yet."""
 
@@ -83,9 +81,9 @@ class Cluster:
         params: Json | None = None,
         timeout_s: float = ADMIN_TIMEOUT_S,
         ndjson: bool = False,
-        kind: Any = Any,
+        decoder: msgspec.json.Decoder[Any] = _ANYTHING,
     ) -> Any:
-        """Send one request and return its body, decoded as a `kind`.
+        """Send one request and return its body, decoded.
 
         Raises:
             EngineUnavailableError: no connection, no answer within `timeout_s`, or an overloaded engine.
@@ -105,19 +103,11 @@ class Cluster:
         with tracing.record_call(path), self._guard() as is_trial:
             if is_trial:
                 timeout_s = min(timeout_s, TRIAL_TIMEOUT_S)
-            return _decode(await self._send(method, target, headers, body, timeout_s), kind)
+            return _decode(await self._send(method, target, headers, body, timeout_s), decoder)
 
-    @contextlib.contextmanager
-    def _guard(self) -> Iterator[bool]:
+    def _guard(self) -> contextlib.AbstractContextManager[bool]:
         """Make a call, unless the engine was away a moment ago; yields whether it tries if it is back."""
-        if self._breaker is None:
-            yield False
-            return
-        try:
-            with self._breaker.guard() as is_trial:
-                yield is_trial
-        except BreakerOpenError:
-            raise EngineUnavailableError("Elasticsearch was away a moment ago and is left alone") from None
+        return self._breaker.guard() if self._breaker else contextlib.nullcontext(enter_result=False)
 
     async def _send(
         self, method: str, target: str, headers: dict[str, str], body: bytes | None, timeout_s: float
@@ -125,7 +115,7 @@ class Cluster:
         own = budget.current()
         self.under_way += 1
         try:
-            with own.spend() if own else contextlib.nullcontext():
+            with own or contextlib.nullcontext():
                 answer = await self._hosts.ask(method, target, headers, body, timeout_s)
         finally:
             self.under_way -= 1
@@ -158,30 +148,41 @@ class Cluster:
         limit: Json = {"timeout": f"{max(1, int(left_s * 1000))}ms"}
         lines = [line for index, body in searches for line in ({"index": index}, limit | body)]
         encoded = msgspec.json.Encoder().encode_lines(lines)
+        found: list[Found[Document]]
         if is_small and not correlation.is_followed():
-            answers = await self._ask_together(encoded, len(searches), left_s)
+            found = await self._ask_together(encoded, len(searches), document, left_s)
         else:
-            params = {"max_concurrent_searches": 1} if in_turn else None
-            answer = await self.request(
-                "POST", "/_msearch", params=params, body=encoded, timeout_s=timeout_s, ndjson=True, kind=_Many
+            answer: FoundAll[Document] = await self.request(
+                "POST",
+                "/_msearch",
+                params={"max_concurrent_searches": 1} if in_turn else None,
+                body=encoded,
+                timeout_s=timeout_s,
+                ndjson=True,
+                decoder=decoder_of(document),
             )
-            answers = answer.responses
-        return [decode_hits(answer, document) for answer in answers]
+            found = answer.responses
+        return [each.list_hits() for each in found]
 
-    async def _ask_together(self, lines: bytes, count: int, timeout_s: float) -> list[msgspec.Raw]:
+    async def _ask_together(
+        self, lines: bytes, count: int, document: type[Document], timeout_s: float
+    ) -> list[Found[Document]]:
+        async def send(lines: bytes, timeout_s: float) -> list[Found[Document]]:
+            headers = {"accept": _JSON, "content-type": _LINES, "x-opaque-id": correlation.OPAQUE_ID}
+            body = await self._send("POST", "/_msearch", headers, lines, timeout_s)
+            answer: FoundAll[Document] = _decode(body, decoder_of(document))
+            return answer.responses
+
         own = budget.current()
-        with self._guard() as is_trial, own.spend() if own else contextlib.nullcontext():
+        with self._guard() as is_trial, own or contextlib.nullcontext():
             if is_trial:  # for which all others wait
-                return await self._send_searches(lines, min(timeout_s, TRIAL_TIMEOUT_S))
+                return await send(lines, min(timeout_s, TRIAL_TIMEOUT_S))
+            if document not in self._batches:
+                self._batches[document] = Batches(send, (EngineRejectedError,))
             try:
-                return await self._batches.ask(lines, count, timeout_s)
+                return await self._batches[document].ask(lines, count, timeout_s)
             except TimeoutError as error:
                 raise EngineUnavailableError("Elasticsearch did not answer in time") from error
-
-    async def _send_searches(self, lines: bytes, timeout_s: float) -> list[msgspec.Raw]:
-        headers = {"accept": _JSON, "content-type": _LINES, "x-opaque-id": correlation.OPAQUE_ID}
-        many: _Many = _decode(await self._send("POST", "/_msearch", headers, lines, timeout_s), _Many)
-        return many.responses
 
     async def get(
         self, index: str, doc_id: str, fields: Sequence[str] = (), timeout_s: float = SEARCH_TIMEOUT_S
@@ -228,9 +229,9 @@ class _NoDocumentError(EngineError):
     """There is no document of that id."""
 
 
-def _decode(body: bytes, kind: Any) -> Any:
+def _decode(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decoder.decode(body)
     except msgspec.DecodeError as error:
         raise EngineSetupError(f"what answers there is not Elasticsearch: {error}") from error
 

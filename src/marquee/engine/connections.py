@@ -39,18 +39,26 @@ class Connections:
         self._idle: deque[tuple[float, _Connection]] = deque()
         """Those that are free, and since when; the last one is the first to be used again."""
 
-    async def ask(self, head: bytes, body: bytes | None) -> Answer:
+    async def ask(self, head: bytes, body: bytes | None, ends_at: float) -> Answer:
         """Send a request and return its answer.
 
         Raises:
+            TimeoutError: there is none at `ends_at`, by the loop's clock.
             OSError: there is no connection, or it broke; ssl.SSLError, where the host is not trusted.
         """
-        async with self._places:
-            connection = self._take() or await self._connect()
-            answer = await connection.ask(head, body)
+        if self._places.locked():
+            async with asyncio.timeout_at(ends_at):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+        try:
+            connection = self._take() or await self._connect(ends_at)
+            answer = await connection.ask(head, body, ends_at)
             if connection.is_open:
                 self._idle.append((time.monotonic(), connection))
             return answer
+        finally:
+            self._places.release()
 
     def close(self) -> None:
         """Close them all; requests under way fail."""
@@ -65,10 +73,11 @@ class Connections:
             connection.close()
         return None
 
-    async def _connect(self) -> _Connection:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: _Connection(self._open), self._host, self._port, ssl=self._context
-        )
+    async def _connect(self, ends_at: float) -> _Connection:
+        async with asyncio.timeout_at(ends_at):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: _Connection(self._open), self._host, self._port, ssl=self._context
+            )
         return connection
 
 
@@ -91,20 +100,24 @@ class _Connection(asyncio.Protocol):
         """Whether it can take a request."""
         return self._transport is not None
 
-    async def ask(self, head: bytes, body: bytes | None) -> Answer:
-        """Send a request and return its answer; raises OSError where the connection breaks.
+    async def ask(self, head: bytes, body: bytes | None, ends_at: float) -> Answer:
+        """Send a request and return its answer; raises as that of `Connections`.
 
         Whoever stops waiting ends it: what comes on it is nobody's answer any more.
         """
         if self._transport is None:
             raise ConnectionResetError
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
         self._answered = answered
         self._product, self._pieces, self._is_bounded = "", [], False
         self._transport.writelines((head, body) if body else (head,))
+        # Not `asyncio.timeout`, which takes four times as long.
+        timer = loop.call_at(ends_at, self._give_up)
         try:
             return await answered
         finally:
+            timer.cancel()
             if answered.cancelled():
                 self.close()
 
@@ -158,6 +171,10 @@ class _Connection(asyncio.Protocol):
             self._deliver(self._parser.get_status_code())
         else:
             self._fail(exc if isinstance(exc, OSError) else ConnectionResetError())
+
+    def _give_up(self) -> None:
+        self._fail(TimeoutError())
+        self.close()
 
     def _deliver(self, status: int) -> None:
         if self._answered is not None and not self._answered.done():

@@ -1,6 +1,6 @@
-"""What a search finds, decoded straight into the type of its documents.
+"""What searches find, decoded straight into the type of their documents.
 
-By way of dictionaries it took three times as long: 63 instead of 21 µs for the 22 hits of a suggest.
+By way of dictionaries it took four times as long: 63 instead of 16 µs for the 22 hits of a suggest.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class _Suggested(msgspec.Struct, Generic[Document], frozen=True):
     options: list[Hit[Document]]
 
 
-class _Answer(msgspec.Struct, Generic[Document], frozen=True):
-    """One of the answers of a `_msearch`."""
+class Found(msgspec.Struct, Generic[Document], frozen=True):
+    """What Elasticsearch answers to one search of several."""
 
     hits: _Hits[Document] | None = None
     suggest: dict[str, list[_Suggested[Document]]] = {}
@@ -45,24 +45,32 @@ class _Answer(msgspec.Struct, Generic[Document], frozen=True):
     status: int = 500
     error: Any = None
 
+    def list_hits(self) -> list[Hit[Document]]:
+        """Return the hits, and the options of suggesters.
 
-def decode_hits(answer: msgspec.Raw, document: type[Document]) -> list[Hit[Document]]:
-    """Return the hits of one answer of a `_msearch`, and the options of its suggesters.
+        Raises:
+            EngineError: the search was refused, timed out or misses a shard.
+        """
+        if self.error is not None:
+            raise classify(self.status, self.error)
+        check_complete(self.timed_out, self.shards)
+        hits = self.hits.hits if self.hits else []
+        for (suggested,) in self.suggest.values():
+            hits += suggested.options
+        return hits
 
-    Raises:
-        EngineError: it was refused, timed out or misses a shard.
-        msgspec.ValidationError: a source is no such document.
-    """
-    decoded: _Answer[Document] = _decoder(document).decode(answer)  # type: ignore[arg-type]
-    if decoded.error is not None:
-        raise classify(decoded.status, decoded.error)
-    check_complete(decoded.timed_out, decoded.shards)
-    hits = decoded.hits.hits if decoded.hits else []
-    for (suggested,) in decoded.suggest.values():
-        hits += suggested.options
-    return hits
+
+class FoundAll(msgspec.Struct, Generic[Document], frozen=True):
+    """What it answers to all of them."""
+
+    responses: list[Found[Document]]
+
+
+def decoder_of(document: type[Document]) -> msgspec.json.Decoder[FoundAll[Document]]:
+    """Return what decodes an answer of `_msearch` whose sources are such documents."""
+    return _decoder(document)  # type: ignore[arg-type]  # a class is hashable
 
 
 @cache
 def _decoder(document: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_Answer[document])
+    return msgspec.json.Decoder(FoundAll[document])

@@ -41,12 +41,14 @@ class _Node(BaseAsyncNode):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"host: {host}:{self.port}\r\n{_render(self.headers)}"
 
-    async def fetch(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    async def fetch(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, ends_at: float
+    ) -> Answer:
         """Send one request; raises as `Connections.ask`."""
         length = "" if body is None else f"content-length: {len(body)}\r\n"
         start = f"{method} {self.path_prefix}{target} HTTP/1.1\r\n"
         head = f"{start}{self._lines}{_render(headers)}{length}\r\n"
-        return await self._connections.ask(head.encode("latin-1"), body)
+        return await self._connections.ask(head.encode("latin-1"), body, ends_at)
 
     async def close(self) -> None:  # type: ignore[override]
         """Close the connections."""
@@ -95,8 +97,7 @@ class Hosts:
         for is_last in (False, True):
             node = self._only or cast(_Node, self._pool.get())
             try:
-                async with asyncio.timeout_at(ends_at):
-                    answer = await node.fetch(method, target, headers, body)
+                answer = await node.fetch(method, target, headers, body, ends_at)
             except OSError as error:
                 self._mark(node, is_alive=False)
                 is_late = isinstance(error, TimeoutError) and error.errno is None  # else the system's own

@@ -60,7 +60,7 @@ def _write_questions(prefix: str, generation: str, person: dict[str, Any]) -> li
         return []
     actors = [
         *query.build_search(key).values(),
-        *query.build_suggest(key[:PREFIX_LETTERS].strip(), SUGGESTIONS)[0].values(),
+        *next(query.build_suggest(key[:PREFIX_LETTERS].strip(), SUGGESTIONS)).values(),
     ]
     tokens = [body for word in key.split()[:2] for body in query.build_expansion(word).values()]
     known_for = [normalise(each["title"]) for each in person.get("known_for", [])[:1]]

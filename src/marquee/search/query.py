@@ -14,7 +14,7 @@ A search makes an effort only where it is needed:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from marquee import names
@@ -139,8 +139,8 @@ def _bands(found: Sequence[Expansion], weight: float) -> list[Json]:
     ]
 
 
-def build_suggest(key: str, limit: int) -> list[dict[str, Json]]:
-    """Return the bodies of the routes to completions, the cheap ones first, each to be asked only if needed.
+def build_suggest(key: str, limit: int) -> Iterator[dict[str, Json]]:
+    """Yield the bodies of the routes to completions, the cheap ones first, each to be asked only if needed.
 
     1. Names that go on like this: the most popular from the completion suggester, and whoever it leaves out
        in any order. Most keystrokes end here, at the cost of one query on edge n-grams.
@@ -148,20 +148,18 @@ def build_suggest(key: str, limit: int) -> list[dict[str, Json]]:
     3. A letter or two wrong in every word.
     """
     clean: Json = {"field": "name_completion", "size": limit + SPARE_COMPLETIONS}
+    first: dict[str, Json] = {"completion": _completion(key, clean)}
+    if len(key) >= MIN_FUZZY_LETTERS:  # shorter ones begin the names of so many that the suggester has enough
+        first["prefix"] = _body({"constant_score": {"filter": _all_prefixes(key)}}, limit, SUGGEST_FIELDS)
+    yield first
     slip: Json = {
         "field": "name_completion",
         "size": MISTYPED_COMPLETIONS,
         "fuzzy": {"fuzziness": 1, "prefix_length": 0, "min_length": MIN_FUZZY_LETTERS},
     }
-    first: dict[str, Json] = {"completion": _completion(key, clean)}
-    if len(key) >= MIN_FUZZY_LETTERS:  # shorter ones begin the names of so many that the suggester has enough
-        first["prefix"] = _body({"constant_score": {"filter": _all_prefixes(key)}}, limit, SUGGEST_FIELDS)
+    yield {"mistyped": _completion(key, slip)}
     fuzzy: Json = {"constant_score": {"filter": _all_prefixes(key, fuzziness="AUTO", max_expansions=50)}}
-    return [
-        first,
-        {"mistyped": _completion(key, slip)},
-        {"fuzzy prefix": _body(_popular_first(fuzzy), CANDIDATES_PER_ROUTE, SUGGEST_FIELDS)},
-    ]
+    yield {"fuzzy prefix": _body(_popular_first(fuzzy), CANDIDATES_PER_ROUTE, SUGGEST_FIELDS)}
 
 
 def _completion(key: str, options: Json) -> Json:

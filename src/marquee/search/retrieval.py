@@ -161,9 +161,8 @@ class Retrieval:
             indexes: set[str] = set()
             found = await self._search(searches, document, is_small)
             for (place, route), hits in zip(asked, found, strict=True):
-                for hit in hits:
-                    indexes.add(hit.index)
-                    _add(documents[place], hit, route)
+                indexes.update([hit.index for hit in hits])
+                _add(documents[place], hits, route)
             if len(indexes) == 1:
                 return Found(generations.generation_of(self._prefix, indexes.pop()), documents)
             if not indexes:
@@ -195,12 +194,16 @@ def _rank(questions: Sequence[Question], documents: Sequence[Documents[Actor]]) 
     ]
 
 
-def _add(documents: dict[str, tuple[Source, tuple[str, ...]]], hit: Hit[Source], route: str) -> None:
-    known = documents.get(hit.id)
-    if known is None:
-        documents[hit.id] = (hit.source, (route,))
-    elif route not in known[1]:  # the suggester tells a person twice, by two tokens of the name
-        documents[hit.id] = (known[0], (*known[1], route))
+def _add(
+    documents: dict[str, tuple[Source, tuple[str, ...]]], hits: Iterable[Hit[Source]], route: str
+) -> None:
+    alone = (route,)
+    for hit in hits:
+        known = documents.get(hit.id)
+        if known is None:
+            documents[hit.id] = (hit.source, alone)
+        elif route not in known[1]:  # the suggester tells a person twice, by two tokens of the name
+            documents[hit.id] = (known[0], (*known[1], route))
 
 
 def _merge(cheap: Documents[Actor], wide: Documents[Actor]) -> Documents[Actor]:

@@ -50,18 +50,20 @@ def rank_suggestions(
     joined = "".join(typed)
     scored: list[tuple[float, float, str, Completed, _Fit]] = []
     clean = 0
-    is_clear, best = False, 0.0
+    is_known, best = False, 0.0
     for person in candidates:
         fit = _fit(typed, joined, _split(person.name))
-        if fit is None or fit.likeness < MIN_LIKENESS:
+        if fit is None:
             continue
-        best = max(best, fit.likeness)
-        if fit.likeness >= 1:
+        likeness, popularity = fit.likeness, person.popularity
+        if likeness > best:
+            best = likeness
+        if likeness >= 1:
             clean += 1
-            is_known = person.popularity >= KNOWN_POPULARITY
-            is_clear = is_clear or (is_known and len(key) >= MIN_CLEAR_LETTERS) or clean >= limit
-        score = fit.likeness + POPULARITY_WEIGHT * person.popularity
-        scored.append((-score, -person.popularity, person.nconst, person, fit))
+            is_known = is_known or popularity >= KNOWN_POPULARITY
+        score = likeness + POPULARITY_WEIGHT * popularity
+        scored.append((-score, -popularity, person.nconst, person, fit))
+    is_clear = clean >= limit or (is_known and len(key) >= MIN_CLEAR_LETTERS)
     scored.sort()  # ids differ, so that no people are compared
     suggestions = [_suggest(person, joined, fit) for *_, person, fit in scored[:limit]]
     return suggestions, "clear" if is_clear else "likely" if best >= LIKELY else "open"
@@ -94,18 +96,21 @@ class _Fit(NamedTuple):
     """How well what is typed begins a name."""
 
     likeness: float
-    name: _Name
     start: int = 0
     """The token it begins with, where it is the name's letters."""
     cover: _Cover | None = None
     """What it covers, where it is not."""
 
 
+_BEGINS = _Fit(1.0 + ORDER_BONUS)
+"""The letters of a name from its start, as most candidates are."""
+
+
 def _fit(typed: list[str], joined: str, name: _Name) -> _Fit | None:
-    """Return how well `typed`, which is `joined` in one, begins the tokens of a name; None where it can't."""
+    """Return how well `typed`, which is `joined` in one, begins the tokens of a name; None where hardly."""
     for start, rest in enumerate(name.rests):
         if rest.startswith(joined):
-            return _Fit(1.0 if start else 1.0 + ORDER_BONUS, name, start)
+            return _Fit(1.0, start) if start else _BEGINS
     tokens = name.tokens
     if len(typed) > len(tokens):
         return None
@@ -118,10 +123,13 @@ def _fit(typed: list[str], joined: str, name: _Name) -> _Fit | None:
         cover.append((at, fits[at][1]))
         free.remove(at)
     bonus = ORDER_BONUS if cover[0][0] == 0 and cover == sorted(cover) else 0.0
-    return _Fit(likeness / len(joined) + bonus, name, cover=sorted(cover))
+    likeness = likeness / len(joined) + bonus
+    return None if likeness < MIN_LIKENESS else _Fit(likeness, cover=sorted(cover))
 
 
 def _cover(tokens: tuple[str, ...], start: int, letters: int) -> _Cover:
+    if letters <= len(tokens[start]):
+        return [(start, letters)]
     cover = _Cover()
     for at in range(start, len(tokens)):
         if letters > 0:
@@ -132,7 +140,7 @@ def _cover(tokens: tuple[str, ...], start: int, letters: int) -> _Cover:
 
 def _suggest(person: Completed, joined: str, fit: _Fit) -> Suggestion:
     located = _locate(person.name)
-    cover = _cover(fit.name.tokens, fit.start, len(joined)) if fit.cover is None else fit.cover
+    cover = _cover(_split(person.name).tokens, fit.start, len(joined)) if fit.cover is None else fit.cover
     return Suggestion(
         nconst=person.nconst,
         name=person.name,
