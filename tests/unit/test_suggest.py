@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from marquee.catalog.documents import KnownFor
 from marquee.search.answer import Suggestion
-from marquee.search.suggest import Certainty, Completed, rank_suggestions
+from marquee.search.suggest import Certainty, Completed, KnownTitle, rank_suggestions
 
 
-def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownFor, ...] = ()) -> Completed:
+def actor(name: str, popularity: float = 0.5, known_for: tuple[KnownTitle, ...] = ()) -> Completed:
     return Completed(
         nconst=f"nm{abs(hash(name)) % 10**7:07}", name=name, birth_year=None, death_year=None,
         known_for=known_for, popularity=popularity,
@@ -75,10 +74,10 @@ def test_as_many_right_beginnings_as_asked_for_are_clear() -> None:
 
 
 def test_the_first_known_for_title_is_the_headline() -> None:
-    titles = (KnownFor("tt0246578", "Donnie Darko", 2001), KnownFor("tt0443706", "Zodiac", 2007))
+    titles = (KnownTitle("Donnie Darko", 2001), KnownTitle("Zodiac", 2007))
     found = complete("jake", actor("Jake Gyllenhaal", known_for=titles))
     assert found[0].known_for == "Donnie Darko (2001)"
-    undated = complete("jake", actor("Jake G", known_for=(KnownFor("tt1", "Enemy", None),)))
+    undated = complete("jake", actor("Jake G", known_for=(KnownTitle("Enemy", None),)))
     assert undated[0].known_for == "Enemy"
 
 

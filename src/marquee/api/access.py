@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cachetools import LRUCache
@@ -77,13 +77,13 @@ class Access:
 
         return wrap
 
-    async def check_visitor(self, scope: Any) -> None:
+    def check_visitor(self, scope: Any) -> Awaitable[None]:
         """Count a request of what is open to all; raises AccessError."""
-        await self._check_once(scope, None)
+        return self._check_once(scope, None)
 
-    async def check_reader(self, scope: Any) -> None:
+    def check_reader(self, scope: Any) -> Awaitable[None]:
         """Do what the middleware of readers does, which then finds it done; raises AccessError."""
-        await self._check_once(scope, self._reading)
+        return self._check_once(scope, self._reading)
 
     async def _check_once(self, scope: Any, role: Role | None) -> None:
         if "marquee.access" not in scope:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from cachetools import LRUCache
 from litestar import Request
 
-from marquee import __version__, correlation, standstill
+from marquee import __version__, standstill
 from marquee.api.admission import Admission
 from marquee.api.cache import Cache, Entry, Key
 from marquee.api.headers import Pairs
@@ -103,17 +103,22 @@ class Answers:
             raise failure
         return await self._send(scope, question, work, body)
 
-    async def try_to_send(self, scope: Any, reading: Reading) -> Reply | None:
-        """Answer what a request asks; what fails is kept for `send` to raise, and None returned."""
+    async def try_to_send(self, scope: Any, reading: Reading, *, is_recalled: bool) -> Reply | None:
+        """Answer what a request asks; what fails is kept for `send` to raise, and None returned.
+
+        `is_recalled` says that memory was looked through already.
+        """
         try:
             question, work = reading(scope, self.lookup)
             scope["path_template"] = scope["path"]
-            return await self._send(scope, question, work)
+            return await self._send(scope, question, work, is_recalled=is_recalled)
         except Exception as error:
             scope["marquee.failure"] = error
             return None
 
-    async def _send(self, scope: Any, question: Question, work: Work, body: bytes = b"") -> Reply:
+    async def _send(
+        self, scope: Any, question: Question, work: Work, body: bytes = b"", *, is_recalled: bool = False
+    ) -> Reply:
         started = time.perf_counter()
         if scope["method"] == "GET" and len(scope["query_string"]) <= MAX_QUERY_BYTES:
             self._asked[scope["raw_path"], scope["query_string"]] = question, scope["path_template"]
@@ -121,14 +126,16 @@ class Answers:
         asked = _Asking(scope, question, started, seen, self._name(scope, body))
         if (generation := self._live.generation) and not self._data_age.is_known(generation):
             await self._data_age.learn(generation)
-        if (reply := self._recall(asked)) is not None:
+            is_recalled = False  # without that nothing is
+        if not is_recalled and (reply := self._recall(asked)) is not None:
             return reply
         try:
             done = await self._find(question, work)
         except OverloadedError:
             seen.is_refused = True
             raise
-        await self._data_age.learn(done.generation)
+        if not self._data_age.is_known(done.generation):
+            await self._data_age.learn(done.generation)
         return self._tell(asked, done)
 
     async def find_source(self) -> str | None:
@@ -237,7 +244,7 @@ class Answers:
         self._live.check_readable()
         async with self._admission.enter(is_heavy=question.is_heavy):
             entered = time.perf_counter()
-            with budget.use(Budget(question.limit_s, _headers())) as own:
+            with budget.use(Budget(question.limit_s)) as own:
                 answer = await work()
         worked = time.perf_counter()
         tail = encode_tail(question, answer)
@@ -284,9 +291,3 @@ class Answers:
 def _cut_off() -> MarqueeError:
     """What who waited is told when the request that was answering him was cancelled."""
     return OverloadedError("the answer was cut off: ask again")
-
-
-def _headers() -> dict[str, str]:
-    """Return what tells Elasticsearch whose request it works for."""
-    request = correlation.current()
-    return request.headers if request else {}

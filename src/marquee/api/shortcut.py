@@ -39,14 +39,14 @@ class Shortcut:
 
     async def _find(self, scope: Any) -> Reply | None:
         reading = self._readings.get(scope["raw_path"])
-        if (reading is None or len(scope["query_string"]) > MAX_QUERY_BYTES) and not self._answers.knows(
-            scope
-        ):
+        is_known = self._answers.knows(scope)
+        if not is_known and (reading is None or len(scope["query_string"]) > MAX_QUERY_BYTES):
             return None
         try:
             await self._access.check_reader(scope)
         except AccessError:  # which the framework's error handlers tell
             return None
-        if (reply := self._answers.recall(scope)) is not None or reading is None:
-            return reply
-        return await self._answers.try_to_send(scope, reading)
+        reply = self._answers.recall(scope) if is_known else None
+        if reply is None and reading is not None:
+            reply = await self._answers.try_to_send(scope, reading, is_recalled=is_known)
+        return reply

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from contextvars import ContextVar
 
 from marquee.errors import EngineUnavailableError
@@ -21,9 +20,8 @@ class Budget:
     A class, like `_Use`, since a generator takes twice as long.
     """
 
-    def __init__(self, limit_s: float, headers: Mapping[str, str] | None = None) -> None:
-        """Begin now. `headers` go with every call: whose request it is, for the engine's own logs."""
-        self.headers = dict(headers or {})
+    def __init__(self, limit_s: float) -> None:
+        """Begin now."""
         self._ends_at = time.perf_counter() + limit_s
         self._calls = 0
         self._began_at = 0.0

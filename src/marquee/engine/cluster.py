@@ -98,7 +98,8 @@ class Cluster:
             body = body if isinstance(body, bytes) else msgspec.json.encode(body)
         if own := budget.current():
             timeout_s = own.clip(timeout_s)
-            headers |= own.headers
+        if request := correlation.current():
+            headers |= request.headers
         target = f"{path}?{urlencode(params, safe=',*', quote_via=quote)}" if params else path
         with tracing.record_call(path), self._guard() as is_trial:
             if is_trial:

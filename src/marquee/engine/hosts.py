@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cached_property
 from typing import cast
 
@@ -41,14 +41,14 @@ class _Node(BaseAsyncNode):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"host: {host}:{self.port}\r\n{_render(self.headers)}"
 
-    async def fetch(
+    def fetch(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, ends_at: float
-    ) -> Answer:
+    ) -> Awaitable[Answer]:
         """Send one request; raises as `Connections.ask`."""
         length = "" if body is None else f"content-length: {len(body)}\r\n"
         start = f"{method} {self.path_prefix}{target} HTTP/1.1\r\n"
         head = f"{start}{self._lines}{_render(headers)}{length}\r\n"
-        return await self._connections.ask(head.encode("latin-1"), body, ends_at)
+        return self._connections.ask(head.encode("latin-1"), body, ends_at)
 
     async def close(self) -> None:  # type: ignore[override]
         """Close the connections."""

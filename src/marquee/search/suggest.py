@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from marquee import names
-from marquee.catalog.documents import KnownFor
 from marquee.search import similarity
 from marquee.search.answer import Suggestion
 
@@ -31,6 +30,13 @@ Certainty = Literal["clear", "likely", "open"]
 """Whether a dearer search for completions could find better ones: no; hardly; perhaps."""
 
 
+class KnownTitle(msgspec.Struct, frozen=True):
+    """What is told of a title somebody is known for."""
+
+    title: str
+    year: int | None
+
+
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """What is read of a person to complete their name."""
 
@@ -38,7 +44,7 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     birth_year: int | None = None
     death_year: int | None = None
-    known_for: tuple[KnownFor, ...]
+    known_for: tuple[KnownTitle, ...]
     popularity: float
 
 
