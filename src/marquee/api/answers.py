@@ -33,8 +33,8 @@ from marquee.search.lookup import Lookup
 # repeated keystrokes.
 MAX_AGE_S = 60
 STALE_WARNING = b'110 marquee "the search engine is away: answered from the cache"'
-# URLs whose questions are remembered, none with a longer query string: 10 MB at most.
-MAX_URLS, MAX_QUERY_BYTES = 20_000, 300
+# URLs whose questions are remembered, none with a longer query string: 15 MB of them.
+MAX_URLS, MAX_QUERY_BYTES = 10_000, 300
 
 
 Work = Callable[[], Awaitable[Answer]]
@@ -84,7 +84,7 @@ class Answers:
         # Where a token is needed, no cache on the way may answer who has none.
         self._cache_control = f"{'public' if is_public else 'private'}, max-age={MAX_AGE_S}".encode()
         # By the bytes of their URLs, each with the template of its path.
-        self._asked: LRUCache[tuple[bytes, bytes], tuple[Question, str]] = LRUCache(MAX_URLS)
+        self._asked: LRUCache[tuple[bytes, bytes], tuple[Question, Work, str]] = LRUCache(MAX_URLS)
         self._flights: dict[Key, asyncio.Future[_Done]] = {}
 
     async def send(
@@ -109,7 +109,8 @@ class Answers:
         `is_recalled` says that memory was looked through already.
         """
         try:
-            question, work = reading(scope, self.lookup)
+            known = self._asked.get((scope["raw_path"], scope["query_string"]))
+            question, work = known[:2] if known else reading(scope, self.lookup)
             scope["path_template"] = scope["path"]
             return await self._send(scope, question, work, is_recalled=is_recalled)
         except Exception as error:
@@ -121,7 +122,7 @@ class Answers:
     ) -> Reply:
         started = time.perf_counter()
         if scope["method"] == "GET" and len(scope["query_string"]) <= MAX_QUERY_BYTES:
-            self._asked[scope["raw_path"], scope["query_string"]] = question, scope["path_template"]
+            self._asked[scope["raw_path"], scope["query_string"]] = question, work, scope["path_template"]
         scope["marquee.asked"] = seen = Asked(question.endpoint, body)
         asked = _Asking(scope, question, started, seen, self._name(scope, body))
         if (generation := self._live.generation) and not self._data_age.is_known(generation):
@@ -155,7 +156,7 @@ class Answers:
         known = self._asked.get((scope["raw_path"], scope["query_string"]))
         if known is None:  # forgotten while its asker was let in
             return None
-        question, route = known
+        question, _, route = known
         seen = Asked(question.endpoint)
         reply = self._recall(_Asking(scope, question, started, seen, self._name(scope)))
         if reply is not None:

@@ -112,6 +112,8 @@ class Observer:
 class _Seen:
     """What is seen of one request."""
 
+    __slots__ = ("_path", "began", "correlation", "scope", "sent_bytes", "status")
+
     def __init__(self, scope: dict[str, Any], own: Correlation) -> None:
         self.began = time.perf_counter()
         self.scope, self.correlation = scope, own

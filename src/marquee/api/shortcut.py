@@ -31,9 +31,8 @@ class Shortcut:
         if scope["type"] == "http" and scope["method"] == "GET":
             reply = await self._find(scope)
             if reply is not None:
-                await reply._replace(headers=self._headers.complete(reply.headers, scope))(
-                    scope, receive, send
-                )
+                headers = self._headers.complete(reply.headers, scope)
+                await Reply(reply.status, headers, reply.body)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
