@@ -250,8 +250,9 @@ class Answers:
         worked = time.perf_counter()
         tail = encode_tail(question, answer)
         entry = Entry(tail, time.time())
-        # Of what it was made from, which is another generation where there was a swap meanwhile.
-        self._cache.store(key._replace(generation=answer.generation), entry)
+        if key.generation:  # else its epoch is not known either
+            # Of what it was made from, which is another generation where there was a swap meanwhile.
+            self._cache.store(key._replace(generation=answer.generation), entry)
         stages = Stages(
             cache_s=looked - began,
             queue_s=entered - looked,

@@ -115,7 +115,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     figures = telemetry.Figures(cluster, settings.index_prefix, measures.registry)
     records = Records(cluster, settings.index_prefix)
     requested = Jobs(records)
-    looks = health.Looks(cluster, lookup, settings.index_prefix)
+    looks = health.Looks(cluster, lookup, live, settings.index_prefix)
     closing = asyncio.Event()
 
     @asynccontextmanager

@@ -9,6 +9,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 
 from marquee.api.flight import Flight
+from marquee.api.live import Live
 from marquee.api.operation import query_pairs
 from marquee.api.responses import ANY_PROBLEMS, BAD_REQUEST, READER_PROBLEMS, UNAVAILABLE, data_of
 from marquee.engine.cluster import Cluster
@@ -23,9 +24,15 @@ NO_STORE = {"Cache-Control": "no-store"}
 class Looks:
     """Looks at the engine for who asks how it is: one of each at a time, so that asking is no load."""
 
-    def __init__(self, cluster: Cluster, lookup: Lookup, prefix: str) -> None:
+    def __init__(self, cluster: Cluster, lookup: Lookup, live: Live, prefix: str) -> None:
+        self._lookup, self._live = lookup, live
         self.status = Flight(lambda: read_status(cluster, prefix))
-        self.probe = Flight(lookup.probe)
+        self.probe = Flight(self._probe)
+
+    async def _probe(self) -> str:
+        if self._live.generation is None:  # what is answered until it knows is not kept
+            await self._live.refresh()
+        return await self._lookup.probe()
 
 
 @get(
