@@ -177,7 +177,7 @@ async def compare_clients(endpoint: Endpoint, rounds: int) -> None:
         sent = {"accept": "application/json", **{name.lower(): value for name, value in headers.items()}}
         sides: dict[str, tuple[Callable[[], Awaitable[Any]], int]] = {
             "bare aiohttp, json": (ask_bare, pid),
-            "elasticsearch-py, aiohttp, msgspec (ours)": (
+            "our connections, httptools, msgspec": (
                 lambda: cluster.request("POST", "/_search", body=body, timeout_s=2.0),
                 pid,
             ),

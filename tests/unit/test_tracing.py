@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,7 +31,9 @@ NOWHERE = Endpoint(urls=("http://127.0.0.1:9",))
 
 
 @pytest.fixture
-def exporter() -> Iterator[InMemorySpanExporter]:
+async def exporter() -> AsyncIterator[InMemorySpanExporter]:
+    # Tests of one process share a task, and with it the request that another one has entered.
+    correlation._correlation.set(None)
     exporter = InMemorySpanExporter()
     tracing.open_to(exporter)
     yield exporter
