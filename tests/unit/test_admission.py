@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from marquee.api.admission import MAX_WAIT_S, WAITING_PER_PLACE, Admission
+from marquee.api.admission import HEAVY_SHARE, MAX_WAIT_S, WAITING_PER_PLACE, Admission
 from marquee.errors import OverloadedError
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +41,29 @@ async def test_whoever_comes_to_a_long_queue_is_refused_at_once() -> None:
     assert time.perf_counter() - began < MAX_WAIT_S / 2
     until.set()
     await asyncio.gather(*tasks)
+    assert admission.under_way == 0
+
+
+async def test_what_is_heavy_and_gets_no_place_gives_its_heavy_one_back() -> None:
+    admission, until = Admission(HEAVY_SHARE), asyncio.Event()
+    holders = [asyncio.create_task(hold(admission, until)) for _ in range(HEAVY_SHARE)]
+    await asyncio.sleep(0)
+
+    async def do_heavy_work() -> None:
+        async with admission.enter(is_heavy=True):
+            pass
+
+    with pytest.raises(OverloadedError):
+        await do_heavy_work()
+    cut_off = asyncio.create_task(do_heavy_work())
+    await asyncio.sleep(0)
+    cut_off.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut_off
+    assert (admission.waiting, admission.under_way, admission.refused) == (0, HEAVY_SHARE, 1)
+    until.set()
+    await asyncio.gather(*holders)
+    await do_heavy_work()
     assert admission.under_way == 0
 
 

@@ -114,6 +114,8 @@ def test_headers_that_are_too_long(port: Port) -> None:
     fine = b"X: " + b"y" * (MAX_HEADER_BYTES - 200) + b"\r\n"
     assert exchange(port, GET + fine + END).status == 200
     expect_refusal(exchange(port, GET + fine + fine + END), *TOO_LARGE)
+    # Short ones, in one piece, of a head that does not end: they are not kept until it does.
+    expect_refusal(exchange(port, GET + b"ab:\r\n" * 20_000), *TOO_LARGE)
     expect_refusal(exchange(port, GET, *[b"X: " + b"y" * 1000 + b"\r\n"] * 40, END), *TOO_LARGE)
 
 
@@ -137,6 +139,8 @@ def test_a_head_without_an_end_takes_no_memory(port: Port, endless: bytes) -> No
 def test_an_endless_url(port: Port) -> None:
     expect_refusal(exchange(port, b"GET /?q=", *[b"x" * 10_000] * 10), 414, "request-uri-too-long")
     expect_refusal(exchange(port, b"GET /?q=" + b"x" * 100_000), 414, "request-uri-too-long")
+    whole = b"GET /health/live?q=" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n" + END
+    expect_refusal(exchange(port, whole), 414, "request-uri-too-long")
     long = b"GET /health/live?q=" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n" + END
     expect_refusal(exchange(port, long), 414, "request-uri-too-long")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -182,6 +184,77 @@ async def test_who_gives_up_leaves_no_answer_to_the_next() -> None:
             await ask(pool, within_s=0.05)
         await asyncio.sleep(0.3)
         assert await ask(pool) == FINE
+        pool.close()
+
+
+async def test_who_gives_up_in_the_turn_of_the_answer_leaves_no_connection_behind() -> None:
+    async with run_host() as host:
+        host.will(send(reply(b"fine")))
+        pool = Connections("127.0.0.1", host.port, None, 10)
+        asking = asyncio.create_task(ask(pool))
+        while not pool._open:
+            await asyncio.sleep(0)
+        (connection,) = pool._open
+        while connection._answered is not None or not host.asked:
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert not connection.is_open
+        assert await ask(pool) == FINE
+        assert host.opened == 2
+        pool.close()
+
+
+@pytest.mark.parametrize("stray", [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nO", b"HTTP/1.1 2"])
+async def test_what_nobody_asked_for_is_nobodys_answer(stray: bytes) -> None:
+    async with run_host() as host:
+        host.will(send(reply(b"fine") + stray), send(reply(b"fine")))
+        pool = Connections("127.0.0.1", host.port, None, 10)
+        assert [await ask(pool), await ask(pool)] == [FINE, FINE]
+        assert host.opened == 2
+        pool.close()
+
+
+async def test_an_address_that_swallows_everything_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "NEXT_ADDRESS_AFTER_S", 0.1)
+    async with run_host() as host:
+        with socket.create_server(("127.0.0.2", host.port), backlog=0) as full:
+            # Its queue is full: who connects is told nothing.
+            waiting = [socket.socket() for _ in range(4)]
+            for each in waiting:
+                each.setblocking(False)
+                each.connect_ex(full.getsockname())
+            loop = asyncio.get_running_loop()
+            found = [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", host.port)) for last in (2, 1)
+            ]
+
+            async def resolve(name: str, *_: Any, **__: Any) -> Any:
+                return found if name == "engine" else await original(name, *_, **__)
+
+            original = loop.getaddrinfo
+            monkeypatch.setattr(loop, "getaddrinfo", resolve)
+            host.will(send(reply(b"fine")))
+            pool = Connections("engine", host.port, None, 10)
+            assert await ask(pool) == FINE
+            pool.close()
+            for each in waiting:
+                each.close()
+
+
+async def test_what_a_crowd_has_left_behind_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with run_host() as host:
+        host.will(send(b"", reply(b"fine"), pause_s=0.05))
+        pool = Connections("127.0.0.1", host.port, None, 10)
+        await asyncio.gather(*(ask(pool) for _ in range(5)))
+        assert len(pool._open) == 5
+        monkeypatch.setattr(connections, "MAX_IDLE_S", 0.1)
+        host.will(send(reply(b"fine")))
+        for _ in range(10):
+            await asyncio.sleep(0.05)
+            assert await ask(pool) == FINE
+        assert len(pool._open) == 1
         pool.close()
 
 

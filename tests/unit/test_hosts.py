@@ -77,6 +77,27 @@ async def test_a_connection_that_breaks_is_tried_again_once(host: Misbehaving, b
     assert len(host.asked) == 4
 
 
+async def test_what_is_posted_has_a_length_also_where_it_is_nothing(host: Misbehaving) -> None:
+    host.will(GOOD)
+    await ask(host.url, method="POST")
+    await ask(host.url, method="GET")
+    posted, got = host.asked
+    assert "content-length: 0" in posted
+    assert "content-length" not in got
+    for head in host.asked:
+        assert f"host: {host.url.removeprefix('http://')}" in head
+
+
+async def test_documents_of_another_form_are_told(host: Misbehaving) -> None:
+    hit = make_hit("Jake") | {"_source": {"name": 7}}
+    answer = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": [hit]}, "status": 200}
+    host.will(reply(json.dumps({"responses": [answer]}), headers=PRODUCT))
+    async with Cluster(Endpoint(urls=(host.url,))) as cluster:
+        for is_small in (False, True):
+            with pytest.raises(EngineSetupError, match=r"otherwise than this release reads.*name"):
+                await cluster.search_many([("actors", {})], Person, is_small=is_small)
+
+
 async def test_a_host_that_stalls_is_not_asked_twice(host: Misbehaving) -> None:
     host.will(hang)
     began = time.monotonic()

@@ -110,6 +110,12 @@ def test_what_the_client_refuses_is_an_error_of_ours(endpoint: Endpoint) -> None
         Cluster(endpoint)
 
 
+@pytest.mark.parametrize("key", ["abc“", "abc\r\nx: y", "abc\u200b"])
+def test_a_key_that_was_copied_badly_is_told(key: str) -> None:
+    with pytest.raises(SettingsError, match="MARQUEE_ELASTICSEARCH_API_KEY"):
+        Cluster(Endpoint(urls=("http://es:9200",), api_key=key))
+
+
 def test_user_and_password_may_hold_any_letter() -> None:
     Cluster(Endpoint(urls=("http://es:9200",), username="zoë", password="☃"))
 

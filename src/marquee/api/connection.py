@@ -102,20 +102,28 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come."""
-        self._unparsed += len(data)
-        if self._is_refused:
-            if self._unparsed > LINGER_BYTES:
+        """Take what has come: a little at a time, so that no more headers are kept than may be sent."""
+        for start in range(0, len(data), MAX_HEADER_BYTES):
+            piece = data[start : start + MAX_HEADER_BYTES]
+            self._unparsed += len(piece)
+            if not self._is_refused:
+                self._take(piece)
+            elif self._unparsed > LINGER_BYTES:
                 self.transport.close()
+
+    def _take(self, piece: bytes) -> None:
+        super().data_received(piece)
+        is_head = self._has_begun and not self._head_is_read
+        max_bytes = MAX_TARGET_BYTES + MAX_HEADER_BYTES if is_head else MAX_HEADER_BYTES
+        if self._is_refused:
             return
-        super().data_received(data)
-        if self._has_begun and not self._head_is_read and len(self.url) > MAX_TARGET_BYTES:
+        if is_head and len(self.url) > MAX_TARGET_BYTES:
             self._refuse(*_LONG_TARGET)
-        elif self._unparsed > MAX_HEADER_BYTES + (0 if self._head_is_read else MAX_TARGET_BYTES):
+        elif self._unparsed > max_bytes or (is_head and len(self.headers) > MAX_HEADERS):
             self._refuse(*_LONG_HEADERS)
         elif self._is_read and self.cycle is not None and not self.cycle.response_complete:
             self._unwatch()
-        elif not self._is_refused:
+        else:
             self._watch()
 
     def on_message_begin(self) -> None:

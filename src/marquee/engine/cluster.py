@@ -233,6 +233,8 @@ class _NoDocumentError(EngineError):
 def _decode(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     try:
         return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise EngineSetupError(f"Elasticsearch answers otherwise than this release reads: {error}") from error
     except msgspec.DecodeError as error:
         raise EngineSetupError(f"what answers there is not Elasticsearch: {error}") from error
 

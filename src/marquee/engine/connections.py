@@ -8,6 +8,8 @@ makes objects for cookies, redirections, forms and charsets that Elasticsearch h
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
 import time
 from collections import deque
@@ -15,6 +17,8 @@ from typing import NamedTuple, cast
 
 import httptools
 
+# A name may stand for an address that swallows everything (IPv6 without a route) beside one that answers.
+NEXT_ADDRESS_AFTER_S = 0.5
 # Firewalls forget a silent connection after a minute or more, and tell nobody.
 MAX_IDLE_S = 15.0
 
@@ -56,6 +60,7 @@ class Connections:
             answer = await connection.ask(head, body, ends_at)
             if connection.is_open:
                 self._idle.append((time.monotonic(), connection))
+                self._drop_idle()
             return answer
         finally:
             self._places.release()
@@ -73,11 +78,32 @@ class Connections:
             connection.close()
         return None
 
+    def _drop_idle(self) -> None:
+        """Close those that a crowd has left behind."""
+        since, connection = self._idle[0]
+        if time.monotonic() - since > MAX_IDLE_S:
+            self._idle.popleft()
+            connection.close()
+
     async def _connect(self, ends_at: float) -> _Connection:
+        loop = asyncio.get_running_loop()
         async with asyncio.timeout_at(ends_at):
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self._open), self._host, self._port, ssl=self._context
-            )
+            found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            *others, last = dict.fromkeys(str(address[0]) for *_, address in found)
+            for address in others:
+                with contextlib.suppress(OSError):
+                    async with asyncio.timeout(NEXT_ADDRESS_AFTER_S):
+                        return await self._connect_to(address)
+            return await self._connect_to(last)
+
+    async def _connect_to(self, address: str) -> _Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: _Connection(self._open),
+            address,
+            self._port,
+            ssl=self._context,
+            server_hostname=self._host if self._context else None,
+        )
         return connection
 
 
@@ -111,15 +137,16 @@ class _Connection(asyncio.Protocol):
         answered: asyncio.Future[Answer] = loop.create_future()
         self._answered = answered
         self._product, self._pieces, self._is_bounded = "", [], False
-        self._transport.writelines((head, body) if body else (head,))
         # Not `asyncio.timeout`, which takes four times as long.
         timer = loop.call_at(ends_at, self._give_up)
         try:
+            self._transport.writelines((head, body) if body else (head,))
             return await answered
+        except BaseException:
+            self.close()
+            raise
         finally:
             timer.cancel()
-            if answered.cancelled():
-                self.close()
 
     def close(self) -> None:
         """End it at once."""
@@ -141,6 +168,11 @@ class _Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(ConnectionError(f"what answers there speaks no HTTP: {error}"))
+            self.close()
+
+    def on_message_begin(self) -> None:
+        """Begin an answer; one that nobody asked for spoils the connection for whoever would ask next."""
+        if self._answered is None:
             self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:

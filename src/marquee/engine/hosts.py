@@ -45,7 +45,8 @@ class _Node(BaseAsyncNode):
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, ends_at: float
     ) -> Awaitable[Answer]:
         """Send one request; raises as `Connections.ask`."""
-        length = "" if body is None else f"content-length: {len(body)}\r\n"
+        # Also of nothing: some proxies want to be told.
+        length = "" if body is None and method == "GET" else f"content-length: {len(body or b'')}\r\n"
         start = f"{method} {self.path_prefix}{target} HTTP/1.1\r\n"
         head = f"{start}{self._lines}{_render(headers)}{length}\r\n"
         return self._connections.ask(head.encode("latin-1"), body, ends_at)
@@ -64,6 +65,8 @@ class Hosts:
             self._client = AsyncElasticsearch(list(endpoint.urls), node_class=_Node)
         except ValueError as error:
             raise SettingsError(f"MARQUEE_ELASTICSEARCH_URL cannot be used: {error}") from error
+        if not (endpoint.api_key.isascii() and endpoint.api_key.isprintable()):
+            raise SettingsError("MARQUEE_ELASTICSEARCH_API_KEY holds what no key holds: copy it again")
         self._pool = self._client.transport.node_pool
         nodes = self._pool.all()
         # Of one host there is no choice, which the pool takes 5 µs to find out.
