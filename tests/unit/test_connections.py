@@ -192,10 +192,10 @@ async def test_who_gives_up_in_the_turn_of_the_answer_leaves_no_connection_behin
         host.will(send(reply(b"fine")))
         pool = Connections("127.0.0.1", host.port, None, 10)
         asking = asyncio.create_task(ask(pool))
-        while not pool._open:
+        while not pool._open:  # noqa: ASYNC110 (it is about the very turn)
             await asyncio.sleep(0)
         (connection,) = pool._open
-        while connection._answered is not None or not host.asked:
+        while connection._answered is not None or not host.asked:  # noqa: ASYNC110
             await asyncio.sleep(0)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
