@@ -17,6 +17,8 @@ import msgspec
 import psutil
 import pytest
 
+from marquee.api.app import create_app
+from marquee.api.live import Live
 from marquee.catalog.sources import open_source
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.records import Records
@@ -253,6 +255,21 @@ async def test_who_asks_the_same_at_once_waits_for_one_answer(
         answers = await asyncio.gather(*(client.get(SUGGEST, params={"q": "kean"}) for _ in range(40)))
         assert {each.status_code for each in answers} == {200}
         assert proxy.asked - before <= 2 * of_one, "forty who asked at once made more requests than two would"
+
+
+async def test_nothing_is_kept_before_it_knows_what_is_live_and_then_it_is_not_ready(
+    own: Settings, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Live, "watch", lambda _: asyncio.sleep(3600))
+    app = create_app(msgspec.structs.replace(own, admin_token=TOKEN), endpoint)
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+    async with app.lifespan(), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for ready, entries in ((False, 0), (True, 1)):
+            if ready:
+                await wait_until_ready(client)
+            assert (await client.get(SUGGEST, params={"q": "jak"})).status_code == 200
+            kept = (await client.get("/v1/admin/cache", headers=ADMIN)).json()
+            assert (kept["generation"] is not None, kept["entries"]) == (ready, entries)
 
 
 async def test_while_the_engine_is_away_what_is_kept_is_answered(
