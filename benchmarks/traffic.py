@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import statistics
 import tempfile
 import time
@@ -237,6 +238,8 @@ async def measure(
     cluster: Cluster,
 ) -> bool:
     mix = Mix(people, 1)
+    # Python looks through all samples now and then; a second of that would be told as one of the service.
+    gc.disable()
     await flow(wire, mix, WARM_RATE, arguments.warm)
     capacity = await find_capacity(wire, mix, arguments.hold)
     OUT.print(f"capacity {capacity:.0f} requests/s, held for {arguments.hold:.0f} s", highlight=False)

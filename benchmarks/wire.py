@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import cast
 from urllib.parse import urlsplit
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 _END = b"\r\n\r\n"
+# As good clients do: what was idle for longer may just be being closed.
+MAX_IDLE_S = 60.0
 
 
 class _Connection(asyncio.Protocol):
@@ -46,12 +49,12 @@ class _Connection(asyncio.Protocol):
 
 
 class Wire:
-    """As many connections to one service as requests are under way."""
+    """As many connections to one service as requests are under way; none is used that was idle for long."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
-        self._free: list[_Connection] = []
+        self._free: list[tuple[float, _Connection]] = []
 
     async def ask(self, method: str, target: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send a request; return status and body.
@@ -61,16 +64,16 @@ class Wire:
         """
         head = f"{method} {target} HTTP/1.1\r\nhost: {self._host}\r\ncontent-length: {len(body)}\r\n"
         kind = "content-type: application/json\r\n" if body else ""
-        connection = self._free.pop() if self._free else None
-        if connection is None or connection.transport is None:
+        since, connection = self._free.pop() if self._free else (0.0, None)
+        if connection is None or connection.transport is None or time.monotonic() - since > MAX_IDLE_S:
             loop = asyncio.get_running_loop()
             _, connection = await loop.create_connection(_Connection, self._host, self._port)
         answer = await connection.ask((head + kind + "\r\n").encode() + body)
-        self._free.append(connection)
+        self._free.append((time.monotonic(), connection))
         return answer
 
     def close(self) -> None:
         """Close what is open."""
-        for each in self._free:
+        for _, each in self._free:
             if each.transport:
                 each.transport.close()

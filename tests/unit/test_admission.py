@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from marquee.api.admission import HEAVY_SHARE, MAX_WAIT_S, WAITING_PER_PLACE, Admission
+from marquee.api import admission as admission_module
+from marquee.api.admission import HEAVY_SHARE, MAX_WAIT_S, STANDING_WAIT_S, WAITING_PER_PLACE, Admission
 from marquee.errors import OverloadedError
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +30,37 @@ async def test_who_waits_too_long_is_refused() -> None:
     until.set()
     await holder
     assert (admission.waiting, admission.under_way, admission.refused) == (0, 0, 1)
+
+
+async def test_a_queue_that_stands_for_long_is_told_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission_module, "STANDING_S", 0.15)
+    admission, until = Admission(1), asyncio.Event()
+    holder = asyncio.create_task(hold(admission, until))
+    await asyncio.sleep(0)
+    waits: list[float] = []
+
+    async def wait_in_vain() -> None:
+        began = time.perf_counter()
+        with pytest.raises(OverloadedError):
+            await hold(admission, until)
+        waits.append(time.perf_counter() - began)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(6):
+            group.create_task(wait_in_vain())
+            await asyncio.sleep(0.05)
+    # Who came while it was young waited as ever, the others less.
+    assert min(waits) < STANDING_WAIT_S + 0.08 < MAX_WAIT_S <= max(waits)
+    until.set()
+    await holder
+    began = time.perf_counter()
+    until.clear()
+    holder = asyncio.create_task(hold(admission, until))
+    await asyncio.sleep(0)
+    await wait_in_vain()
+    assert time.perf_counter() - began >= MAX_WAIT_S, "a new queue is young"
+    until.set()
+    await holder
 
 
 async def test_whoever_comes_to_a_long_queue_is_refused_at_once() -> None:
