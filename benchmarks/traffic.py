@@ -2,6 +2,7 @@
 
     python -m benchmarks.traffic                  # 60,000 synthetic people, half an hour of load
     python -m benchmarks.traffic --quick          # three minutes
+    python -m benchmarks.traffic --capacity 494   # what was found to be the capacity is not looked for again
 
 Load is open-loop: each request begins at its own time whether or not those before are answered, and is timed
 from when it should have begun. Of a hundred, 80 suggest (first letters of a name), 15 search (misspelt), 4
@@ -241,8 +242,9 @@ async def measure(
     # Python looks through all samples now and then; a second of that would be told as one of the service.
     gc.disable()
     await flow(wire, mix, WARM_RATE, arguments.warm)
-    capacity = await find_capacity(wire, mix, arguments.hold)
-    OUT.print(f"capacity {capacity:.0f} requests/s, held for {arguments.hold:.0f} s", highlight=False)
+    if (capacity := arguments.capacity) is None:
+        capacity = await find_capacity(wire, mix, arguments.hold)
+        OUT.print(f"capacity {capacity:.0f} requests/s, held for {arguments.hold:.0f} s", highlight=False)
     samples, usages = await soak(wire, mix, SHARE * capacity, arguments.minutes, process, cluster)
     resident = [each.resident_mib for each in usages[1:]]
     show(f"{arguments.minutes:g} minutes at {SHARE:.0%} of it ({SHARE * capacity:.0f}/s)", samples)
@@ -306,6 +308,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30, help="Of load at 70 %% (default 30).")
     parser.add_argument("--hold", type=float, default=60, help="Seconds capacity is held (default 60).")
     parser.add_argument("--warm", type=float, default=WARM_S, help="Seconds of load beforehand (default 90).")
+    parser.add_argument("--capacity", type=float, help="Requests per second (default: looked for).")
     parser.add_argument("--quick", action="store_true", help="10,000 people, 2 minutes, 15 s, 20 s.")
     arguments = parser.parse_args()
     if arguments.quick:

@@ -1,8 +1,7 @@
 """Traces by OpenTelemetry, where its extra is installed and its own `OTEL_` variables ask for them.
 
 Else nothing of it is imported, and a span costs a look at a variable. Spans hold neither what people type nor
-the texts of exceptions, which may quote it. The spans of Elasticsearch's client, which hold addresses and ids
-and have no telling names, are off.
+the texts of exceptions, which may quote it.
 """
 
 from __future__ import annotations
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, Tracer
-
-# The client reads it when it is made. Whoever wants its spans beside ours may say so.
-os.environ.setdefault("OTEL_PYTHON_INSTRUMENTATION_ELASTICSEARCH_ENABLED", "false")
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
