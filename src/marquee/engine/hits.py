@@ -56,7 +56,7 @@ class Found(msgspec.Struct, Generic[Document], frozen=True):
         check_complete(self.timed_out, self.shards)
         hits = self.hits.hits if self.hits else []
         for (suggested,) in self.suggest.values():
-            hits += suggested.options
+            hits = hits + suggested.options  # a new list: it may be asked for again
         return hits
 
 
