@@ -310,8 +310,12 @@ def test_it_starts_over_stale_files_and_a_taken_port(home: Path) -> None:
             "server": me,
         }
         layout.state.write_text(json.dumps(stale))
+        layout.kept.touch()
         assert node.status(settings).state == "stopped"
-        status = node.start(settings, heap_mb=HEAP_MB)
+        with node.acquire(settings, heap_mb=HEAP_MB):
+            assert not node.status(settings).kept, "it was kept until the machine started again"
+            node.start(settings)
+    status = node.status(settings)
     assert status.port != taken
     assert status.kept
     assert status.users == ()
@@ -328,7 +332,9 @@ def test_it_starts_over_stale_files_and_a_taken_port(home: Path) -> None:
         assert get_document(url, auth) == "Nosferatu"
         assert url == status.url, "the port is remembered"
         assert len(find_processes(home)) == 3
-        # kill -9 of the only user: the node goes too, by itself.
+        assert node.status(settings).kept, "a killed supervisor does not undo `marquee node start`"
+        # kill -9 of the only user: the node goes too, by itself, unless it is kept.
+        layout.kept.unlink()
         user.kill()
         user.wait()
         wait_until(lambda: not find_processes(home), 20)

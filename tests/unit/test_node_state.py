@@ -38,7 +38,6 @@ def test_a_state_survives_being_written(layout: Layout) -> None:
     write_state(layout, state)
     assert read_state(layout) == state
     assert read_state(layout).url == "http://127.0.0.1:4711"
-    assert read_state(layout).processes() == [me]
 
 
 def test_a_recycled_process_id_is_not_our_process() -> None:
@@ -52,6 +51,17 @@ def test_a_recycled_process_id_is_not_our_process() -> None:
         assert recorded.wait(0)
         time.sleep(0.1)
         assert stranger.poll() is None, "a stranger was killed"
+
+
+def test_a_process_of_an_earlier_boot_is_told_apart() -> None:
+    me = ProcessId.of(os.getpid())
+    assert me is not None
+    assert me.is_of_this_boot()
+    assert ProcessId(pid=2**22 + 1, birth=me.birth).is_of_this_boot(), "it need not live"
+    assert not ProcessId(pid=me.pid, birth="an earlier boot/17").is_of_this_boot()
+    # Where there is no /proc the birth is a time.
+    assert ProcessId(pid=me.pid, birth=f"{time.time():.2f}").is_of_this_boot()
+    assert not ProcessId(pid=me.pid, birth="1000000000.00").is_of_this_boot()
 
 
 def test_a_process_nobody_has_reaped_yet_is_gone() -> None:

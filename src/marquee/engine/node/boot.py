@@ -63,8 +63,10 @@ def ensure_running(layout: Layout, progress: Progress, heap_mb: int | None) -> S
             pass  # It hangs, or ended at this very moment: begin again.
         finally:
             progress.finish()
-    # `node start` outlives a restart of ours, but not one of the machine.
-    kept = layout.kept.exists() and bool(state.processes())
+    # `node start` outlives a restart of ours, but not one of the machine. What still runs is no measure: the
+    # server of a killed supervisor is there for a moment or not, by chance.
+    started = state.supervisor is not None and state.supervisor.is_of_this_boot()
+    kept = started and layout.kept.exists()
     end(layout)
     state = _start(layout, progress, heap_mb)
     if kept:

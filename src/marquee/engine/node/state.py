@@ -37,6 +37,13 @@ class ProcessId(msgspec.Struct, frozen=True):
         except psutil.Error:
             return False
 
+    def is_of_this_boot(self) -> bool:
+        """Tell whether this process, alive or not, was started since the machine was."""
+        boot, slash, _ = self.birth.rpartition("/")
+        if slash:
+            return boot == _read_boot()
+        return bool(float(self.birth) >= _psutil().boot_time())
+
     def signal(self, number: int) -> None:
         """Send a signal, if the process is still there."""
         psutil = _psutil()
@@ -80,11 +87,6 @@ class State(msgspec.Struct, kw_only=True):
         """The address of the server, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
-    def processes(self) -> list[ProcessId]:
-        """The processes of this life that still run."""
-        recorded = (self.supervisor, self.launcher, self.server)
-        return [process for process in recorded if process is not None and process.is_alive()]
-
 
 class Launch(msgspec.Struct, kw_only=True, frozen=True):
     """What the supervisor is asked to run. `identity` comes back in the state file; `port` 0: any."""
@@ -120,7 +122,7 @@ def _read_birth(pid: int) -> str | None:
         # Not psutil's create_time: it moves with the clock, and a laptop's clock is set when it wakes up.
         # The name in brackets may hold blanks; the start is the 20th field behind it.
         ticks = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = _read_boot()
     except OSError:
         psutil = _psutil()
         try:
@@ -128,6 +130,10 @@ def _read_birth(pid: int) -> str | None:
         except psutil.Error:
             return None
     return f"{boot}/{ticks}"
+
+
+def _read_boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _psutil() -> Any:
