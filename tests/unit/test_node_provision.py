@@ -108,7 +108,7 @@ def test_no_network_is_said_plainly(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failure: bytes | Exception
 ) -> None:
     answer_with(monkeypatch, failure, failure, failure)
-    with pytest.raises(ProvisionError, match=r"org\.example:thing:1\.0.*HTTPS_PROXY.*ELASTICSEARCH_URL"):
+    with pytest.raises(ProvisionError, match=r"org\.example:thing:1\.0.*PROXY.*CA_BUNDLE.*ELASTICSEARCH_URL"):
         fetch(PINNED, tmp_path, SILENT)
     assert list(tmp_path.iterdir()) == []
 

@@ -62,6 +62,7 @@ def test_a_process_of_an_earlier_boot_is_told_apart() -> None:
     # Where there is no /proc the birth is a time.
     assert ProcessId(pid=me.pid, birth=f"{time.time():.2f}").is_of_this_boot()
     assert not ProcessId(pid=me.pid, birth="1000000000.00").is_of_this_boot()
+    assert not ProcessId(pid=me.pid, birth="damaged").is_of_this_boot()
 
 
 def test_a_process_nobody_has_reaped_yet_is_gone() -> None:

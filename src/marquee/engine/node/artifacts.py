@@ -129,7 +129,8 @@ def _download(artifact: Artifact, folder: Path, progress: Progress) -> Path:
                 raise ProvisionError(
                     f"{artifact.title} ({artifact.coordinates}, {artifact.size_bytes // 10**6} MB) could not "
                     f"be downloaded from Maven Central: {_summarize(error)}. Check the network (HTTPS_PROXY "
-                    "is honoured) and start again, or set MARQUEE_ELASTICSEARCH_URL to your own Elasticsearch"
+                    "and REQUESTS_CA_BUNDLE are honoured) and start again, or set MARQUEE_ELASTICSEARCH_URL "
+                    "to your own Elasticsearch"
                 ) from error
     raise AssertionError("unreachable")
 

@@ -42,7 +42,9 @@ class ProcessId(msgspec.Struct, frozen=True):
         boot, slash, _ = self.birth.rpartition("/")
         if slash:
             return boot == _read_boot()
-        return bool(float(self.birth) >= _psutil().boot_time())
+        with contextlib.suppress(ValueError):  # of a damaged file
+            return bool(float(self.birth) >= _psutil().boot_time())
+        return False
 
     def signal(self, number: int) -> None:
         """Send a signal, if the process is still there."""
