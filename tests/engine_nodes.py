@@ -41,13 +41,18 @@ class Node:
         self._process: ServerProcess | None = None
 
     @classmethod
-    def prepare(cls, folder: Path, shared: Layout, number: int, ports: list[tuple[int, int]]) -> Node:
+    def prepare(
+        cls, folder: Path, shared: Layout, number: int, ports: list[tuple[int, int]], jvm_option: str
+    ) -> Node:
         """Make folders and configuration of node `number`; `ports` are all nodes' (HTTP, transport)."""
         layout = Layout(folder / f"node-{number}")
         layout.instance.mkdir(parents=True)
         for each in (folder, layout.home, layout.root, layout.instance):
             each.chmod(0o755)
         node = cls(layout, shared, ports[number][0])
+        options = layout.config / "jvm.options.d" / "test.options"
+        options.parent.mkdir(parents=True)
+        options.write_text(f"{jvm_option}\n")
         write_config(layout, node._account, heap_mb=HEAP_MB, password=PASSWORD)
         names = [f"node-{each}" for each in range(len(ports))]
         lines = render_settings(layout, 0).splitlines()
@@ -131,7 +136,7 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def run_nodes(settings: Settings, count: int = 3) -> Iterator[Nodes]:
+def run_nodes(settings: Settings, count: int = 3, jvm_option: str = "") -> Iterator[Nodes]:
     """Run a cluster of so many nodes."""
     # Where an unprivileged user gets to, as whom they run.
     folder = Path(tempfile.mkdtemp(prefix="marquee-nodes-", dir="/var/tmp"))
@@ -143,7 +148,7 @@ def run_nodes(settings: Settings, count: int = 3) -> Iterator[Nodes]:
             each.bind(("127.0.0.1", 0))
         free = [each.getsockname()[1] for each in sockets]
     ports = list(zip(free[:count], free[count:], strict=True))
-    nodes = Nodes([Node.prepare(folder, shared, number, ports) for number in range(count)])
+    nodes = Nodes([Node.prepare(folder, shared, number, ports, jvm_option) for number in range(count)])
     try:
         for node in nodes.nodes:
             node.start()
