@@ -8,7 +8,7 @@ import gc
 import resource
 import signal
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
@@ -125,10 +125,13 @@ async def _check_live(settings: Settings, endpoint: Endpoint) -> None:
         live.check_readable()
 
 
-def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> None:
+def serve(
+    settings: Settings, endpoint: Endpoint, listener: socket.socket, announce: Callable[[], None]
+) -> None:
     """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt).
 
-    Requests in flight are answered first, for up to DRAIN_TIMEOUT_S.
+    `announce` is called once nothing stands against it any more. At the end requests in flight are answered
+    first, for up to DRAIN_TIMEOUT_S.
 
     Raises:
         EngineNotReadyError: what is live was built for another release of Marquee.
@@ -144,6 +147,7 @@ def serve(settings: Settings, endpoint: Endpoint, listener: socket.socket) -> No
     previous = signal.signal(signal.SIGTERM, lambda *_: None)
     tracing.open_if_wanted()
     try:
+        announce()
         _Server(config, app.state.closing).run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, previous)

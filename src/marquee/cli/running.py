@@ -65,9 +65,11 @@ def up(data: Path | None, imdb: bool, sample: bool, host: str | None, port: int 
 
     settings = read_cli_settings(host=host, port=port)
     read_trigger(settings.schedule)
+    made_token = ""
     if not settings.admin_token and not settings.tokens_file:
-        settings = msgspec.structs.replace(settings, admin_token=secrets.token_urlsafe(18))
-        REDACTION.hide(settings.admin_token)
+        made_token = secrets.token_urlsafe(18)
+        settings = msgspec.structs.replace(settings, admin_token=made_token)
+        REDACTION.hide(made_token)
     choice = choose_source(settings, data, imdb, sample)
     with (
         bind(settings) as listener,
@@ -79,9 +81,12 @@ def up(data: Path | None, imdb: bool, sample: bool, host: str | None, port: int 
         progress.finish()
         progress.stop()
         counts = live.meta.shown_counts if live.meta else {}
+
+        def announce() -> None:
+            terminal.show_welcome(listener.getsockname(), live.id, counts, made_token)
+
         with _run_worker(settings, endpoint):
-            terminal.show_welcome(listener.getsockname(), live.id, counts, settings.admin_token)
-            serve(settings, endpoint, listener)
+            serve(settings, endpoint, listener, announce)
 
 
 async def _ensure_data(
@@ -168,8 +173,7 @@ def serve_command(host: str | None, port: int | None) -> None:
 
     settings = read_cli_settings(host=host, port=port)
     with bind(settings) as listener, open_engine(settings) as endpoint:
-        terminal.show_welcome(listener.getsockname())
-        serve(settings, endpoint, listener)
+        serve(settings, endpoint, listener, lambda: terminal.show_welcome(listener.getsockname()))
 
 
 @commands.command("worker")

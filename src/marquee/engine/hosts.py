@@ -21,7 +21,7 @@ from marquee.engine.address import Endpoint
 from marquee.engine.connections import Answer, Connections
 from marquee.errors import EngineUnavailableError, SettingsError
 
-# elasticsearch-py opens 10 connections per node, on which 16 tasks starved: p99 of 1.5 to 9 s (design.md, 5).
+# On 10 connections per node, elasticsearch-py's default, 16 tasks starved: p99 of 1.5 to 9 s.
 CONNECTIONS_PER_NODE = 100
 # What says nothing about the host: it answers, whatever it says. (Elastic's own list.)
 _ALIVE = frozenset({400, 401, 402, 403, 404, 409})

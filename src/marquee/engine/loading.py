@@ -9,7 +9,7 @@ from marquee.engine.cluster import Cluster, Json
 from marquee.engine.pacing import PIECE_DOCUMENTS, Pace
 from marquee.errors import EngineUnavailableError, LoadError
 
-# One request in flight loads 33 k documents a second, two or three 54 k, more gain nothing (design.md, 7).
+# One request in flight loads 33 k documents a second, two or three 54 k, more gain nothing.
 REQUESTS_IN_FLIGHT = 3
 # 429 means that the engine's queues are full; they empty within seconds or the engine is in trouble.
 MAX_RETRIES = 8

@@ -18,7 +18,7 @@ from marquee.search import similarity
 from marquee.search.alignment import fit
 from marquee.search.answer import Explanation, Match
 
-# Every constant from the measurements of design.md, 6, recall@1 on names that people find hard to spell.
+# Every constant is measured: recall@1 on names that people find hard to spell.
 POPULARITY_WEIGHT_ONE_WORD = 0.25
 """A surname alone means the famous bearer: 0 → .32, .25 → .58, .4 → .55."""
 POPULARITY_WEIGHT = 0.14

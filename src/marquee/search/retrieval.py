@@ -21,7 +21,7 @@ from marquee.search.rank import Hints, Ranked, is_settled, rank_actors
 from marquee.search.suggest import Completed
 
 # First names repeat from query to query: with their expansions at hand, the engine answered 298 instead of 88
-# queries a second (design.md, 6). An entry is some 40 tokens, 5 kB: with 10,000 of them, a service was still
+# queries a second. An entry is some 40 tokens, 5 kB: with 10,000 of them, a service was still
 # growing after half an hour.
 MAX_EXPANDED_WORDS = 4_000
 # A swap between two routes of one request mixes two generations once; the next try has the new one alone.

