@@ -30,7 +30,7 @@ STRANGERS = {
 HOMES: dict[str, str | tuple[str, ...]] = {
     "elasticsearch": "engine/hosts.py",
     "elastic_transport": "engine/hosts.py",
-    "httptools": "engine/connections.py",
+    "httptools": ("engine/connections.py", "api/connection.py"),
     "rapidfuzz": "search/similarity.py",
     "apprise": "reindex/alerts.py",
     "apscheduler": "reindex/schedule.py",

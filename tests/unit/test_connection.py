@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import resource
 import socket
@@ -14,8 +15,9 @@ from typing import Any
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from marquee.api import connection
+from marquee.api import connection, transport
 from marquee.api.app import create_app
 from marquee.api.connection import MAX_HEADER_BYTES, MAX_HEADERS
 from marquee.api.server import bind, configure
@@ -26,20 +28,26 @@ TIMEOUT_S = 0.6
 Port = int
 
 
+@contextlib.contextmanager
+def run_server() -> Iterator[tuple[Port, uvicorn.Server]]:
+    settings = settings_of(port=0, admin_token="admin-token-1")
+    with bind(settings) as listener:
+        server = uvicorn.Server(configure(settings, create_app(settings, NOWHERE)))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield listener.getsockname()[1], server
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 @pytest.fixture(scope="module")
 def port() -> Iterator[Port]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "REQUEST_TIMEOUT_S", TIMEOUT_S)
         patch.setattr(connection, "LINGER_S", 0.3)
-        settings = settings_of(port=0, admin_token="admin-token-1")
-        with bind(settings) as listener:
-            server = uvicorn.Server(configure(settings, create_app(settings, NOWHERE)))
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-            thread.start()
-            yield listener.getsockname()[1]
-            server.should_exit = True
-            thread.join(10)
-            assert not thread.is_alive()
+        with run_server() as (port, _):
+            yield port
 
 
 @pytest.fixture(autouse=True)
@@ -275,6 +283,100 @@ def test_an_upgrade_is_not_made(port: Port) -> None:
     assert exchange(port, GET + upgrade).status == 200
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket", b"TLS/1.0"])
+@pytest.mark.parametrize("pause_s", [0.0, 0.05], ids=["one piece", "two pieces"])
+def test_the_body_of_a_request_for_an_upgrade_is_its_own(port: Port, protocol: bytes, pause_s: float) -> None:
+    smuggled = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = (
+        b"POST /v1/actors/match HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %s\r\nHTTP2-Settings: AAMAAABkAARAAAAA\r\n"
+        b"Content-Length: %d\r\n\r\n"
+    )
+    for body, told in ((smuggled, b"is not JSON"), (b'{"queries": 1}', b"queries")):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(head % (protocol, len(body)))
+            time.sleep(pause_s)
+            client.sendall(body + GET + b"Connection: close\r\n\r\n")
+            answers = read(client)
+        assert answers.startswith(b"HTTP/1.1 400")
+        assert told in answers
+        assert answers.count(b"HTTP/1.1 ") == 2, (
+            "the body, or what comes after it, was taken for something else"
+        )
+
+
+def test_who_does_not_read_waits_with_what_he_sent(port: Port) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=1) as client, contextlib.suppress(OSError):
+        for _ in range(100):
+            client.sendall(b"GET /schema/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000)
+    waiting = [each for each in gc.get_objects() if type(each) is RequestResponseCycle]
+    assert len(waiting) < 3 * connection.PIECE_BYTES // 50
+
+
+def test_many_requests_in_a_row_are_all_answered(port: Port) -> None:
+    count = 3_000
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        sending = threading.Thread(
+            target=client.sendall, args=((GET + b"\r\n") * (count - 1) + GET + b"Connection: close\r\n\r\n",)
+        )
+        sending.start()
+        assert read(client).count(b"HTTP/1.1 200 OK") == count
+        sending.join()
+
+
+@pytest.mark.parametrize("before", [1, 2, 300])
+def test_what_is_no_http_is_told_after_the_answers_before_it(port: Port, before: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall((GET + b"\r\n") * before + b"\0\0garbage\r\n\r\n")
+        answers = read(client)
+    assert answers.count(b"HTTP/1.1 200 OK") == before
+    assert answers.count(b"HTTP/1.1 400 Bad Request") == 1
+
+
+def test_who_hangs_up_is_no_error(port: Port) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall((GET + b"\r\n") * 500)
+    time.sleep(0.1)  # the fixture looks for errors
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"http://h:x/v1/actors/search?q=PRIVATE",
+        b"http://x",
+        b"http://x:99999999/PRIVATE",
+        b"http://[::1/PRIVATE",
+    ],
+)
+def test_addresses_that_are_none(port: Port, target: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    answer = exchange(port, b"GET " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert "PRIVATE" not in caplog.text
+    assert exchange(port, b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").status == 400
+
+
+def test_what_is_on_its_way_at_the_end_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 5.0)
+    with run_server() as (port, server), contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", port)
+        new, used, half = (
+            stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(3)
+        )
+        used.sendall(GET + b"\r\n")
+        assert used.recv(65536).startswith(b"HTTP/1.1 200")
+        half.sendall(GET)
+        server.should_exit = True
+        time.sleep(0.3)  # it looks every tenth of a second
+        for each in (new, used):
+            each.sendall(GET + b"\r\n")
+            answer = Answer(read(each))
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+        time.sleep(0.4)  # longer than silent ones are waited for
+        half.sendall(b"\r\n")
+        assert Answer(read(half)).status == 200
+
+
 def test_nothing_of_a_request_becomes_a_header(port: Port) -> None:
     for target in (
         b"/v1/actors/search?q=x%0d%0aSet-Cookie:%20a=b",
@@ -327,7 +429,7 @@ class Sink:
 @pytest.mark.anyio
 async def test_head_and_body_are_sent_in_one_piece() -> None:
     sink = Sink()
-    joining = connection._Joining(sink, asyncio.get_running_loop())
+    joining = transport.Joining(sink, asyncio.get_running_loop())
     joining.write(b"head ")
     joining.write(b"body")
     assert sink.written == [b"head body"]
@@ -341,7 +443,7 @@ async def test_head_and_body_are_sent_in_one_piece() -> None:
 @pytest.mark.parametrize(("end", "ended"), [("close", "closed"), ("write_eof", "eof")])
 async def test_what_is_written_is_sent_before_the_end(end: str, ended: str) -> None:
     sink = Sink()
-    joining = connection._Joining(sink, asyncio.get_running_loop())
+    joining = transport.Joining(sink, asyncio.get_running_loop())
     joining.write(b"the last")
     getattr(joining, end)()
     assert (sink.written, sink.ended) == ([b"the last"], ended)
