@@ -49,6 +49,19 @@ def be_red(path: str, status: int, answer: Any) -> tuple[int, Any]:
     return 200, {"took": 0, "responses": [{"status": 503, "error": error}] * len(answer["responses"])}
 
 
+def be_closed(path: str, status: int, answer: Any) -> tuple[int, Any]:
+    """Somebody has closed the index."""
+    if path != "/_msearch":
+        return status, answer
+    error = {"type": "index_closed_exception", "reason": "closed"}
+    return 200, {"took": 0, "responses": [{"status": 400, "error": error}] * len(answer["responses"])}
+
+
+def break_down(_: str, __: int, ___: Any) -> tuple[int, Any]:
+    """A bug of it."""
+    return 500, {"error": {"type": "illegal_state_exception", "reason": "broken"}, "status": 500}
+
+
 def be_another(path: str, _: int, __: Any) -> tuple[int, Any]:
     """A proxy answers in its place."""
     return 502, {"message": f"no backend for {path}"}

@@ -22,7 +22,13 @@ pytestmark = pytest.mark.anyio
 SEARCH = "/v1/actors/search"
 DEADLINE_S = 2.0
 SOMEBODY = "nm0350453"
-WHOLE = (engine_faults.be_another, engine_faults.refuse_all, engine_faults.lock_out, engine_faults.forbid)
+WHOLE = (
+    engine_faults.break_down,
+    engine_faults.be_another,
+    engine_faults.refuse_all,
+    engine_faults.lock_out,
+    engine_faults.forbid,
+)
 """What spoils every answer, not those of searches alone."""
 
 
@@ -78,6 +84,8 @@ async def expect_well(client: httpx.AsyncClient) -> None:
         engine_faults.lose_shards,
         engine_faults.be_busy,
         engine_faults.be_red,
+        engine_faults.be_closed,
+        engine_faults.break_down,
         engine_faults.be_another,
         engine_faults.refuse_all,
         engine_faults.lock_out,
@@ -112,6 +120,20 @@ async def test_what_an_engine_answers_in_part_does_not_keep_others_from_it(
         assert (await client.get(SEARCH, params={"q": "brad pit"})).status_code == 503
     faults.spoil = engine_faults.pass_on
     assert (await client.get(SEARCH, params={"q": "brad pit"})).status_code == 200
+
+
+async def test_an_engine_that_is_too_slow_every_time_is_left_alone(
+    client: httpx.AsyncClient, faults: EngineFaults
+) -> None:
+    """Also if it answers what is light, like the service's own question for what is live, all the time."""
+    faults.delay_s = 2.1
+    for number in range(5):
+        assert (await client.get(SEARCH, params={"q": f"brad pit {number}"})).status_code == 503
+    began = time.perf_counter()
+    answer = await client.get(SEARCH, params={"q": "brad pit again"})
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert time.perf_counter() - began < 0.5
 
 
 async def test_a_slow_engine_is_waited_for_until_the_deadline_of_the_whole_request(

@@ -2420,6 +2420,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The request took longer than 20 seconds to arrive. */
+        "request-timeout": {
+            headers: {
+                "Cache-Control": components["headers"]["Cache-Control"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The URL is too long. */
         "request-uri-too-long": {
             headers: {
@@ -2540,6 +2550,7 @@ export interface operations {
                     "application/json": components["schemas"]["Liveness"];
                 };
             };
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             431: components["responses"]["request-header-fields-too-large"];
             500: components["responses"]["internal-error"];
@@ -2564,6 +2575,7 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             431: components["responses"]["request-header-fields-too-large"];
             500: components["responses"]["internal-error"];
@@ -2589,6 +2601,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             431: components["responses"]["request-header-fields-too-large"];
             500: components["responses"]["internal-error"];
@@ -2618,6 +2631,7 @@ export interface operations {
             };
             400: components["responses"]["bad-request"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             431: components["responses"]["request-header-fields-too-large"];
             500: components["responses"]["internal-error"];
@@ -2654,6 +2668,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             /** @description The batch is too large. */
             413: {
                 headers: {
@@ -2704,6 +2719,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             413: components["responses"]["request-entity-too-large"];
             414: components["responses"]["request-uri-too-long"];
             415: components["responses"]["unsupported-media-type"];
@@ -2742,6 +2758,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -2797,6 +2814,7 @@ export interface operations {
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -2858,6 +2876,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -2896,6 +2915,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -2934,6 +2954,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -2962,6 +2983,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3000,6 +3022,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             413: components["responses"]["request-entity-too-large"];
             414: components["responses"]["request-uri-too-long"];
             415: components["responses"]["unsupported-media-type"];
@@ -3035,6 +3058,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3073,6 +3097,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             413: components["responses"]["request-entity-too-large"];
             414: components["responses"]["request-uri-too-long"];
             415: components["responses"]["unsupported-media-type"];
@@ -3130,6 +3155,7 @@ export interface operations {
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3188,6 +3214,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3223,6 +3250,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3258,6 +3286,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3296,6 +3325,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             413: components["responses"]["request-entity-too-large"];
             414: components["responses"]["request-uri-too-long"];
             415: components["responses"]["unsupported-media-type"];
@@ -3368,6 +3398,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3424,6 +3455,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3479,6 +3511,7 @@ export interface operations {
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3539,6 +3572,7 @@ export interface operations {
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3581,6 +3615,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3620,6 +3655,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3659,6 +3695,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3698,6 +3735,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3737,6 +3775,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3780,6 +3819,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3827,6 +3867,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             409: components["responses"]["conflict"];
             413: components["responses"]["request-entity-too-large"];
             414: components["responses"]["request-uri-too-long"];
@@ -3872,6 +3913,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -3919,6 +3961,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             409: components["responses"]["conflict-or-other-release-or-job-running"];
             413: components["responses"]["request-entity-too-large"];
             414: components["responses"]["request-uri-too-long"];
@@ -3965,6 +4008,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             409: components["responses"]["other-release"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
@@ -4009,6 +4053,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             409: components["responses"]["conflict-or-other-release"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
@@ -4053,6 +4098,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             409: components["responses"]["other-release"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
@@ -4094,6 +4140,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -4138,6 +4185,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             /** @description The generation is not complete. */
             409: {
                 headers: {
@@ -4188,6 +4236,7 @@ export interface operations {
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -4227,6 +4276,7 @@ export interface operations {
                 };
             };
             403: components["responses"]["forbidden-or-admin-disabled"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -4255,6 +4305,7 @@ export interface operations {
             };
             400: components["responses"]["bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -4310,6 +4361,7 @@ export interface operations {
             };
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -4365,6 +4417,7 @@ export interface operations {
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];
@@ -4420,6 +4473,7 @@ export interface operations {
             400: components["responses"]["empty-query-or-bad-request"];
             401: components["responses"]["unauthorized"];
             404: components["responses"]["not-found"];
+            408: components["responses"]["request-timeout"];
             414: components["responses"]["request-uri-too-long"];
             429: components["responses"]["too-many-requests"];
             431: components["responses"]["request-header-fields-too-large"];

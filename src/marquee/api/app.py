@@ -99,7 +99,10 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     )
     cluster = Cluster(endpoint, breaker)
     lookup = Lookup(cluster, settings.index_prefix)
-    live = Live(cluster, settings.index_prefix, shared)
+    # Apart, since its calls are light: that they succeed says nothing of searches that all take too long, and
+    # the breaker would begin to count anew every second.
+    watched = Cluster(endpoint)
+    live = Live(watched, settings.index_prefix, shared)
     cache = Cache(settings, shared)
     measures = Measures()
     admission = Admission(settings.concurrency)
@@ -121,7 +124,7 @@ def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:
     @asynccontextmanager
     async def run_beside(_: Litestar) -> AsyncGenerator[None]:
         watching = [asyncio.create_task(each) for each in (live.watch(), measures.watch_loop())]
-        async with cluster:
+        async with cluster, watched:
             if shared is not None:
                 await shared.open()
             try:

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from marquee.api.address import UNKNOWN
 from marquee.api.headers import NOTHING, OWN, SAFETY, UNFRAMED
-from marquee.api.problems import Kind, respond
+from marquee.api.problems import REFUSALS, respond
 from marquee.api.transport import Joining
 
 MAX_HEADER_BYTES = 32 << 10
@@ -266,8 +266,7 @@ class Connection(HttpToolsProtocol):
         self._deadline = self.loop.call_later(LINGER_S, self.transport.close)
 
     def _encode(self, status: HTTPStatus, detail: str) -> bytes:
-        name = status.phrase.lower().replace(" ", "-")
-        problem = respond(Kind(name, status.phrase, status), detail)
+        problem = respond(REFUSALS[status], detail)
         headers = {
             **problem.headers,
             "Content-Type": problem.media_type,

@@ -79,6 +79,11 @@ GUIDES = {
         "Follow that job, or cancel it, and ask again when it has ended.",
         "job 20261124t102501-1f3a9c is running (asked for by admin)",
     ),
+    "request-timeout": Guide(
+        "The request, its body included, had not arrived after 20 seconds.",
+        "Send it in one go, and over another connection: this one is closed.",
+        "the request took too long to arrive",
+    ),
     "request-entity-too-large": Guide(
         "The body is longer than this endpoint reads.",
         "Send less at once: split a match into several.",

@@ -104,6 +104,7 @@ REFUSALS: dict[HTTPStatus, Kind] = {
         KINDS[errors.RequestError],
         KINDS[errors.NotFoundError],
         Kind("method-not-allowed", "Not with this method", HTTPStatus.METHOD_NOT_ALLOWED),
+        Kind("request-timeout", "Too slow to arrive", HTTPStatus.REQUEST_TIMEOUT),
         Kind("request-entity-too-large", "The body is too long", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         Kind("request-uri-too-long", "The URL is too long", HTTPStatus.REQUEST_URI_TOO_LONG),
         Kind("unsupported-media-type", "The body is of another kind", HTTPStatus.UNSUPPORTED_MEDIA_TYPE),

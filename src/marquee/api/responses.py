@@ -59,6 +59,7 @@ UNAVAILABLE = problems_of(
     503, "The engine is away or holds no data yet; come again after `Retry-After` seconds."
 )
 ANY_PROBLEMS = {
+    **problems_of(408, "The request took longer than 20 seconds to arrive."),
     **problems_of(414, "The URL is too long."),
     **problems_of(431, "The headers are too long."),
     **problems_of(500, "Something broke on our side."),

@@ -52,6 +52,8 @@ def _classify(status: int, detail: dict[str, Any], cause: dict[str, Any], reason
         return EngineFullError(f"Elasticsearch takes no writes: {reason}")
     if status in RETRIABLE_STATUSES:
         return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
+    if status >= 500 or kind == "index_closed_exception":
+        return EngineUnavailableError(f"Elasticsearch cannot do that now ({status} {kind}): {reason}")
     if kind in ("resource_already_exists_exception", "version_conflict_engine_exception"):
         return EngineConflictError(f"Elasticsearch holds this already: {reason}")
     # Of an alias that an update of aliases requires, and that somebody else has taken away.
