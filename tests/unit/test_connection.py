@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from marquee.api import connection, transport
 from marquee.api.app import create_app
 from marquee.api.connection import MAX_HEADER_BYTES, MAX_HEADERS
-from marquee.api.server import bind, configure
+from marquee.api.server import _Server, bind, configure
 from tests.unit.test_access import NOWHERE, settings_of
 
 TIMEOUT_S = 0.6
@@ -32,7 +32,8 @@ Port = int
 def run_server() -> Iterator[tuple[Port, uvicorn.Server]]:
     settings = settings_of(port=0, admin_token="admin-token-1")
     with bind(settings) as listener:
-        server = uvicorn.Server(configure(settings, create_app(settings, NOWHERE)))
+        app = create_app(settings, NOWHERE)
+        server = _Server(configure(settings, app), app.state.closing)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield listener.getsockname()[1], server
@@ -354,6 +355,20 @@ def test_addresses_that_are_none(port: Port, target: bytes, caplog: pytest.LogCa
     assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
     assert "PRIVATE" not in caplog.text
     assert exchange(port, b"CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n").status == 400
+
+
+def test_who_was_let_in_before_the_end_is_answered() -> None:
+    with run_server() as (port, server), contextlib.ExitStack() as stack:
+        assert ask(port, GET + b"Connection: close\r\n\r\n")[0] == 200
+        # A moment in which it accepts nobody; the next thing it does is to end.
+        server.servers[0].get_loop().call_soon_threadsafe(time.sleep, 0.5)
+        time.sleep(0.1)
+        address = ("127.0.0.1", port)
+        clients = [stack.enter_context(socket.create_connection(address, timeout=10)) for _ in range(9)]
+        for each in clients:
+            each.sendall(GET + b"\r\n")
+        server.should_exit = True
+        assert [Answer(read(each)).status for each in clients] == [200] * 9
 
 
 def test_what_is_on_its_way_at_the_end_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,10 @@ def settle_memory() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells the application that it is to end, so that what streams ends as well and need not be cut off."""
+    """Tells the application that it is to end, so that what streams ends as well and need not be cut off.
+
+    Takes whom the system has let in already: they are reset, otherwise, with what they have sent.
+    """
 
     def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
         super().__init__(config)
@@ -91,7 +94,28 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing.set()
-        await super().shutdown(sockets)
+        copies = [each.dup() for each in sockets or ()]
+        for server in self.servers:
+            server.close()
+        for each in sockets or ():
+            each.close()
+        await asyncio.sleep(0)  # in which the loop closes its own
+        for client in [client for each in copies for client in _take_waiting(each)]:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connect, client)
+        await super().shutdown([])
+
+    def _connect(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+
+def _take_waiting(listener: socket.socket) -> list[socket.socket]:
+    """Accept whoever waits, and listen no more."""
+    listener.setblocking(False)
+    found = []
+    with listener, contextlib.suppress(BlockingIOError):
+        while True:
+            found.append(listener.accept()[0])
+    return found
 
 
 def configure(settings: Settings, app: Any) -> uvicorn.Config:
