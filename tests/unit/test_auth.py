@@ -206,3 +206,9 @@ def test_a_file_that_cannot_be_read_is_refused_at_the_start(file: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="it is not UTF-8"):
         read_tokens(file)
+
+
+@pytest.mark.parametrize("token", ["two words", " ", "line\n"])
+def test_a_token_that_no_header_can_show_is_refused(token: str) -> None:
+    with pytest.raises(SettingsError, match="MARQUEE_ADMIN_TOKEN holds a blank"):
+        Tokens(settings_of(admin_token=token))

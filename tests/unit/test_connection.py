@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import re
 import resource
 import socket
 import threading
@@ -323,6 +324,15 @@ def test_many_requests_in_a_row_are_all_answered(port: Port) -> None:
         sending.start()
         assert read(client).count(b"HTTP/1.1 200 OK") == count
         sending.join()
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: x\r\nHost: y\r\n"], ids=["none", "two"])
+def test_a_request_names_one_host(port: Port, hosts: bytes) -> None:
+    answer = exchange(port, b"GET /health/live HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert (answer.status, json.loads(answer.body)["detail"]) == (400, "there is not one Host header")
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+    # HTTP/1.0 knew none.
+    assert exchange(port, b"GET /health/live HTTP/1.0\r\n\r\n").status == 200
 
 
 @pytest.mark.parametrize("before", [1, 2, 300])

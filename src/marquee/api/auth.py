@@ -50,6 +50,8 @@ class Tokens:
             SettingsError: the file cannot be read or used; the message names the line, and quotes nothing.
         """
         plain = settings.admin_token
+        if plain and plain.split() != [plain]:
+            raise SettingsError("MARQUEE_ADMIN_TOKEN holds a blank, with which no header can show it")
         self._own = (Token(name="admin", role="admin", digest=digest_of(plain.encode())),) if plain else ()
         self._file = settings.tokens_file
         self._listed: tuple[Token, ...] = ()

@@ -11,6 +11,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from marquee import correlation
 from marquee.api.address import UNKNOWN
 from marquee.api.headers import NOTHING, OWN, SAFETY, UNFRAMED
 from marquee.api.problems import REFUSALS, respond
@@ -63,7 +64,7 @@ class Connection(HttpToolsProtocol):
         self._held = b""
         """What came behind requests that are still to be answered."""
         self._running: RequestResponseCycle | None = None
-        self._farewell: tuple[HTTPStatus, str] | None = None
+        self._farewell = b""
         """The refusal that is told once the requests before it are answered."""
         self._is_upgrade = self._is_leaving = False
 
@@ -106,7 +107,7 @@ class Connection(HttpToolsProtocol):
         """Go on with the next request, and with what was held back."""
         was_last = not self.pipeline
         super().on_response_complete()
-        if was_last and self._farewell is not None:
+        if was_last and self._farewell:
             self._end(self._farewell)
         elif self._held and not self.transport.is_closing():
             self.flow.pause_reading()
@@ -170,6 +171,9 @@ class Connection(HttpToolsProtocol):
         self._unparsed = 0
         if self.parser.get_method() == b"CONNECT":
             self._stop((HTTPStatus.BAD_REQUEST, "this is no proxy"))
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            self._stop((HTTPStatus.BAD_REQUEST, "there is not one Host header"))  # RFC 9112, 3.2
         self._is_upgrade = self.parser.should_upgrade()
         if self._is_upgrade:
             return
@@ -238,7 +242,15 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answer in the application's place, unless an answer is under way, and close."""
-        _log.info("%s: %d, %s", self.client[0] if self.client else UNKNOWN, status, detail)
+        request_id = correlation.begin(None, correlation.OPAQUE_ID).trace_id
+        _log.info(
+            "%s: %d, %s",
+            self.client[0] if self.client else UNKNOWN,
+            status,
+            detail,
+            extra={"request_id": request_id},
+        )
+        refusal = self._encode(status, detail, request_id)
         self._is_refused = True
         self._unwatch()
         own = self.cycle if self._head_is_read else None
@@ -247,31 +259,32 @@ class Connection(HttpToolsProtocol):
             own = None
         running = self._running
         if running is not None and running is not own and not running.response_complete:
-            self._farewell = (status, detail)  # those before it are answered first
+            self._farewell = refusal  # those before it are answered first
             return
         if own is not None and not own.response_complete:
             own.disconnected = True
             own.message_event.set()
-        self._end(None if own is not None and own.response_started else (status, detail))
+        self._end(b"" if own is not None and own.response_started else refusal)
 
-    def _end(self, refusal: tuple[HTTPStatus, str] | None) -> None:
+    def _end(self, refusal: bytes) -> None:
         """Say why, throw away for a moment what still comes, and close."""
         if self.transport.is_closing():
             return
-        if refusal is not None:
-            self.transport.write(self._encode(*refusal))
+        if refusal:
+            self.transport.write(refusal)
         self._unset_keepalive_if_required()
         self.transport.write_eof()
         self.flow.resume_reading()
         self._deadline = self.loop.call_later(LINGER_S, self.transport.close)
 
-    def _encode(self, status: HTTPStatus, detail: str) -> bytes:
+    def _encode(self, status: HTTPStatus, detail: str, request_id: str) -> bytes:
         problem = respond(REFUSALS[status], detail)
         headers = {
             **problem.headers,
             "Content-Type": problem.media_type,
             "Content-Length": str(len(problem.content)),
             "Connection": "close",
+            "X-Request-Id": request_id,
         }
         pairs = [(name.encode(), str(value).encode()) for name, value in headers.items()]
         lines = [b": ".join(pair) for pair in [*pairs, *SAFETY, UNFRAMED, NOTHING, OWN]]
