@@ -52,7 +52,9 @@ def _classify(status: int, detail: dict[str, Any], cause: dict[str, Any], reason
         return EngineFullError(f"Elasticsearch takes no writes: {reason}")
     if status in RETRIABLE_STATUSES:
         return EngineUnavailableError(f"Elasticsearch is overloaded or starting ({status}): {reason}")
-    if status >= 500 or kind == "index_closed_exception":
+    # That of a repository comes as a 500, too, and is a setting's fault.
+    is_broken = status >= 500 and kind != "repository_exception"
+    if is_broken or kind == "index_closed_exception":
         return EngineUnavailableError(f"Elasticsearch cannot do that now ({status} {kind}): {reason}")
     if kind in ("resource_already_exists_exception", "version_conflict_engine_exception"):
         return EngineConflictError(f"Elasticsearch holds this already: {reason}")
