@@ -33,28 +33,29 @@ def lose_shards(path: str, status: int, answer: Any) -> tuple[int, Any]:
     return status, answer
 
 
-def be_busy(path: str, status: int, answer: Any) -> tuple[int, Any]:
-    """The queue of the search threads is full."""
+def fail_searches(code: int, error: dict[str, Any], path: str, status: int, answer: Any) -> tuple[int, Any]:
+    """Every search ends in an error; the request that holds them is well."""
     if path != "/_msearch":
         return status, answer
+    return 200, {"took": 0, "responses": [{"status": code, "error": error}] * len(answer["responses"])}
+
+
+def be_busy(path: str, status: int, answer: Any) -> tuple[int, Any]:
+    """The queue of the search threads is full."""
     error = {"type": "es_rejected_execution_exception", "reason": "rejected execution"}
-    return 200, {"took": 0, "responses": [{"status": 429, "error": error}] * len(answer["responses"])}
+    return fail_searches(429, error, path, status, answer)
 
 
 def be_red(path: str, status: int, answer: Any) -> tuple[int, Any]:
     """No shard of the index is there."""
-    if path != "/_msearch":
-        return status, answer
     error = {"type": "search_phase_execution_exception", "reason": "all shards failed", "root_cause": []}
-    return 200, {"took": 0, "responses": [{"status": 503, "error": error}] * len(answer["responses"])}
+    return fail_searches(503, error, path, status, answer)
 
 
 def be_closed(path: str, status: int, answer: Any) -> tuple[int, Any]:
     """Somebody has closed the index."""
-    if path != "/_msearch":
-        return status, answer
     error = {"type": "index_closed_exception", "reason": "closed"}
-    return 200, {"took": 0, "responses": [{"status": 400, "error": error}] * len(answer["responses"])}
+    return fail_searches(400, error, path, status, answer)
 
 
 def break_down(_: str, __: int, ___: Any) -> tuple[int, Any]:

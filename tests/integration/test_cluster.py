@@ -30,8 +30,7 @@ SEARCH = {"q": "jake gylenhal"}
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    # Nodes that live for a minute are done with three fifths of the work where little is compiled.
-    with run_nodes(read_settings()[0], jvm_option="-XX:TieredStopAtLevel=1") as nodes:
+    with run_nodes(read_settings()[0], is_brief=True) as nodes:
         yield nodes
 
 

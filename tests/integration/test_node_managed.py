@@ -28,6 +28,7 @@ from marquee.engine.node.state import read_state
 from marquee.errors import NodeStartError, ProvisionError
 from marquee.progress import SILENT
 from marquee.settings import Settings, read_settings
+from tests.engine_nodes import compile_little
 
 HEAP_MB = 400
 
@@ -115,10 +116,7 @@ def home(installed: Layout, tmp_path: Path) -> Iterator[Path]:
     home = tmp_path / "ma maison é"
     layout = Layout(home)
     link_tree(installed.root, layout.root)
-    # Compile little: a server that lives for seconds boots with two thirds of the work.
-    options = layout.config / "jvm.options.d" / "test.options"
-    options.parent.mkdir(parents=True)
-    options.write_text("-XX:TieredStopAtLevel=1\n")
+    compile_little(layout)
     yield home
     node.stop(make_settings(home))
     assert find_processes(home) == []

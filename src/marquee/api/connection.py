@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._farewell = b""
         """The refusal that is told once the requests before it are answered."""
-        self._is_upgrade = self._is_leaving = False
+        self._is_leaving = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; also who says nothing has only so long."""
@@ -122,15 +122,19 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Answer what is under way or on its way in, and end."""
         self._is_leaving = True
-        if self.cycle is None or self.cycle.response_complete:
+        if self._is_idle:
             self.loop.call_later(LEAVING_S, self._leave)
         else:
             self.cycle.keep_alive = False
 
     def _leave(self) -> None:
-        is_idle = self.cycle is None or self.cycle.response_complete
-        if is_idle and not self._has_begun:
+        if self._is_idle and not self._has_begun:
             self.transport.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether whatever was given to the application is answered."""
+        return self.cycle is None or self.cycle.response_complete
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -155,7 +159,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(*_LONG_TARGET)
         elif self._unparsed > max_bytes or (is_head and len(self.headers) > MAX_HEADERS):
             self._refuse(*_LONG_HEADERS)
-        elif self._is_read and self.cycle is not None and not self.cycle.response_complete:
+        elif self._is_read and not self._is_idle:
             self._unwatch()
         else:
             self._watch()
@@ -174,8 +178,7 @@ class Connection(HttpToolsProtocol):
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             self._stop((HTTPStatus.BAD_REQUEST, "there is not one Host header"))  # RFC 9112, 3.2
-        self._is_upgrade = self.parser.should_upgrade()
-        if self._is_upgrade:
+        if self.parser.should_upgrade():
             return
         if len(self.url) > MAX_TARGET_BYTES:
             self._stop(_LONG_TARGET)
@@ -196,7 +199,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End the request."""
-        if self._is_upgrade:
+        if self.parser.should_upgrade():
             return
         self._unparsed = 0
         self._is_read, self._has_begun = True, False
