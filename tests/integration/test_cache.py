@@ -162,20 +162,31 @@ async def test_redis_is_shared_and_clearing_reaches_everybody(
         clients = [stack.enter_context(serve(own, endpoint, MARQUEE_REDIS_URL=redis_url)) for _ in range(2)]
         for client in clients:
             await wait_until_ready(client)
-        first = await clients[0].get(SEARCH, params={"q": "keanu reaves"})
-        await asyncio.sleep(0.1)
-        second = await clients[1].get(SEARCH, params={"q": "keanu reaves"})
-        assert (source_of(first), source_of(second)) == ("engine", "cache")
+        shared = await find_shared(clients[0], clients[1])
         traffic = (await clients[1].get("/v1/admin/cache", headers=ADMIN)).json()["traffic"]
         assert [(each["layer"], each["hits"]) for each in traffic] == [("memory", 0), ("redis", 1)]
-        cleared = await clients[0].delete("/v1/admin/cache", headers=ADMIN)
-        assert cleared.json() == {"entries": 1, "redis_cleared": True}
-        assert source_of(await clients[0].get(SEARCH, params={"q": "keanu reaves"})) == "engine"
+        cleared = (await clients[0].delete("/v1/admin/cache", headers=ADMIN)).json()
+        assert cleared["redis_cleared"] and cleared["entries"] >= 1
+        assert source_of(await clients[0].get(SEARCH, params=shared)) == "engine"
         await clients[0].delete("/v1/admin/cache", headers=ADMIN)
         await asyncio.sleep(0.6)
-        assert source_of(await clients[1].get(SEARCH, params={"q": "keanu reaves"})) == "engine"
+        assert source_of(await clients[1].get(SEARCH, params=shared)) == "engine"
         newest = (await audit.list_entries(records, 1))[0]
         assert (newest.action, newest.by, newest.outcome) == ("cache clear", "admin", "done")
+
+
+async def find_shared(first: httpx.AsyncClient, second: httpx.AsyncClient) -> dict[str, str]:
+    """Ask a service, and another one the same, until that one has it from Redis; return the question.
+
+    On a busy machine Redis may take longer for one than the 5 ms that it is given.
+    """
+    for limit in range(1, 21):
+        question = {"q": "keanu reaves", "limit": str(limit)}
+        assert source_of(await first.get(SEARCH, params=question)) == "engine"
+        await asyncio.sleep(0.1)
+        if source_of(await second.get(SEARCH, params=question)) == "cache":
+            return question
+    raise AssertionError("nothing was shared")
 
 
 async def test_a_redis_that_is_well_answers_many_at_once(
