@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from marquee.api import connection, transport
 from marquee.api.app import create_app
-from marquee.api.connection import MAX_HEADER_BYTES, MAX_HEADERS
+from marquee.api.head import MAX_HEADER_BYTES, MAX_HEADERS
 from marquee.api.server import _Server, bind, configure
 from tests.unit.test_access import NOWHERE, settings_of
 
@@ -324,6 +324,27 @@ def test_many_requests_in_a_row_are_all_answered(port: Port) -> None:
         sending.start()
         assert read(client).count(b"HTTP/1.1 200 OK") == count
         sending.join()
+
+
+@pytest.mark.parametrize(
+    ("version", "codings"),
+    [
+        (b"1.1", b"Transfer-Encoding: gzip, chunked\r\n"),
+        (b"1.1", b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"),
+        (b"1.1", b"Transfer-Encoding: chunked, chunked\r\n"),
+        (b"1.0", b"Transfer-Encoding: chunked\r\n"),
+    ],
+)
+def test_a_body_is_coded_as_chunked_alone(port: Port, version: bytes, codings: bytes) -> None:
+    start = POST.replace(b"1.1", version)
+    expect_refusal(exchange(port, start + codings + END + b"2\r\n{}\r\n0\r\n\r\n"), 400, "bad-request")
+    fine = exchange(port, POST + b"Transfer-Encoding: Chunked \r\n" + END + b"2\r\n{}\r\n0\r\n\r\n")
+    assert (fine.status, "queries" in fine.body.decode()) == (400, True), "it got as far as the handler"
+
+
+@pytest.mark.parametrize("version", [b"0.9", b"2.0"])
+def test_another_version_of_http_is_refused(port: Port, version: bytes) -> None:
+    expect_refusal(exchange(port, GET.replace(b"1.1", version) + END), 400, "bad-request")
 
 
 @pytest.mark.parametrize("hosts", [b"", b"Host: x\r\nHost: y\r\n"], ids=["none", "two"])

@@ -119,9 +119,9 @@ def test_a_refusals_type_does_not_depend_on_how_python_words_its_status(status: 
 
 
 def test_the_frameworks_refusals_are_problems_too() -> None:
-    response = respond_to_http(None, MethodNotAllowedException(headers={"Allow": "GET"}))  # type: ignore[arg-type]
+    response = respond_to_http(None, MethodNotAllowedException(headers={"allow": "GET"}))  # type: ignore[arg-type]
     assert read(response)["type"] == "/problems/method-not-allowed"
-    assert (response.status_code, response.headers["Allow"]) == (405, "GET")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_a_trouble_of_the_engine_is_logged_now_and_then(

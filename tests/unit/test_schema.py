@@ -214,13 +214,21 @@ def test_what_is_no_problem_has_no_page(client: TestClient[Litestar]) -> None:
     assert client.get("/problems/conflict?x=1").status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/schema/none", "/schema/none.json", "/schema/docs/none"])
+def test_beneath_the_documentation_unknown_paths_are_problems_too(
+    client: TestClient[Litestar], path: str
+) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.json()["type"]) == (404, "/problems/not-found")
+
+
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/v1/admin/pin", "DELETE, GET, OPTIONS, PUT"),
-        ("/v1/admin/jobs", "GET, OPTIONS, POST"),
-        ("/v1/admin/jobs/x", "DELETE, GET, OPTIONS"),
-        ("/v1/actors/search", "GET, OPTIONS"),
+        ("/v1/admin/pin", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("/v1/admin/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("/v1/admin/jobs/x", "DELETE, GET, HEAD, OPTIONS"),
+        ("/v1/actors/search", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_options_names_every_method_of_a_path(client: TestClient[Litestar], path: str, methods: str) -> None:

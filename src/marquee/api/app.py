@@ -26,6 +26,7 @@ from marquee.api.cache import Cache
 from marquee.api.headers import Headers
 from marquee.api.live import Live
 from marquee.api.measures import Measures
+from marquee.api.operation import list_methods
 from marquee.api.rates import Rates
 from marquee.api.reconciliation import v02, v1
 from marquee.api.schema import DESCRIPTION, TAGS, TOKEN, DocumentPlugin
@@ -42,6 +43,8 @@ from marquee.search.lookup import Lookup
 from marquee.settings import Settings
 
 MAX_URL_BYTES = 32 << 10
+# Where the framework answers whatever else is asked for beneath the documentation, with a page of its own.
+NO_DOCUMENT = "/schema/{path}"
 # An engine that failed so often running is left alone for so long, and then tried by one request.
 ENGINE_FAILURES, ENGINE_PAUSE_S = 5, 1.0
 
@@ -56,13 +59,13 @@ class _SwaggerPage(OpenAPIRenderPlugin):
 async def refuse_odd_urls(request: Request[Any, Any, Any]) -> None:
     """Answer 414 to an URL that no honest client sends; the server itself gives up at 64 KB.
 
-    And 404 to doubled and hidden slashes, which the framework overlooks: a proxy that keeps `/v1/admin` from
-    the world must not let `//v1/admin` through.
+    And 404 to what no route of ours is, and to doubled and hidden slashes, which the framework overlooks: a
+    proxy that keeps `/v1/admin` from the world must not let `//v1/admin` through.
     """
     path = request.scope["raw_path"]
     if len(path) + len(request.scope["query_string"]) > MAX_URL_BYTES:
         raise HTTPException(status_code=414, detail=f"the URL is longer than {MAX_URL_BYTES} bytes")
-    if b"//" in path or b"%2f" in path.lower():
+    if b"//" in path or b"%2f" in path.lower() or request.scope["path_template"] == NO_DOCUMENT:
         raise NotFoundException
 
 
@@ -74,7 +77,7 @@ async def answer_early(request: Request[Any, Any, Any]) -> Response[None] | None
     # Of a path with several methods, the framework's own answer names those of its first handler alone.
     template = request.scope["path_template"]
     methods = next((route.methods for route in request.app.routes if route.path_format == template), None)
-    return Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))}) if methods else None
+    return Response(None, status_code=204, headers={"Allow": list_methods(methods)}) if methods else None
 
 
 def create_app(settings: Settings, endpoint: Endpoint) -> Litestar:

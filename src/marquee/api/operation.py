@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 from urllib.parse import parse_qsl
@@ -26,6 +27,14 @@ SLUG = "^[a-z0-9-]{1,64}$"
 
 HEAD_EXTENSION = "marquee.head"
 """Key in the `extensions` of a scope: what is answered as GET was asked as HEAD, and nobody reads a body."""
+
+
+def list_methods(methods: Iterable[str]) -> str:
+    """Return the value of `Allow` for the methods of a route; HEAD is answered wherever GET is."""
+    allowed = {*methods}
+    if "GET" in allowed:
+        allowed.add("HEAD")
+    return ", ".join(sorted(allowed))
 
 
 class ListRequest(msgspec.Struct, frozen=True, kw_only=True):

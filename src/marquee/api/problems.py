@@ -13,6 +13,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from marquee import errors, logs
+from marquee.api.operation import list_methods
 from marquee.reindex.job import Job
 
 PROBLEM_TYPES = "/problems/"
@@ -163,7 +164,10 @@ def respond_to_http(request: Request[Any, Any, Any], error: HTTPException) -> Re
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return respond_to_unexpected(request, error)
     kind = REFUSALS.get(status) or msgspec.structs.replace(KINDS[errors.RequestError], status=status)
-    return respond(kind, error.detail, headers=error.headers or {})
+    headers = dict(error.headers or {})
+    if "allow" in headers:
+        headers["allow"] = list_methods(headers["allow"].split(", "))
+    return respond(kind, error.detail, headers=headers)
 
 
 def respond_to_missing_file(_: Request[Any, Any, Any], __: Exception) -> Response[bytes]:
