@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import msgspec
@@ -145,14 +145,18 @@ async def test_a_swap_invalidates_it_at_once(own: Settings, endpoint: Endpoint, 
         assert source_of(await client.get(SEARCH, params={"q": "second"})) == "cache"
         assert [hit["name"] for hit in before.json()["hits"]] == ["Second"]
         gone_back = await activation.roll_back(records, "test", "a test")
-        await asyncio.sleep(0.6)
-        after = await client.get(SEARCH, params={"q": "second"})
-        assert after.json()["generation"] == gone_back.generation != before.json()["generation"]
+        assert gone_back.generation != before.json()["generation"]
+        after = await wait_for_generation(client, gone_back.generation)
         assert "Second" not in [hit["name"] for hit in after.json()["hits"]]
         await activation.activate(records, gone_back.previous or "", "test", "a test")
-        await asyncio.sleep(0.6)
         # What was kept of the generation that is live again is right again.
-        assert without_times(await client.get(SEARCH, params={"q": "second"})) == without_times(before)
+        again = await wait_for_generation(client, before.json()["generation"])
+        assert without_times(again) == without_times(before)
+
+
+async def wait_for_generation(client: httpx.AsyncClient, generation: str) -> httpx.Response:
+    """What a search finds as soon as that one is live."""
+    return await wait_for(client, f"{SEARCH}?q=second", lambda each: each.json()["generation"] == generation)
 
 
 async def test_redis_is_shared_and_clearing_reaches_everybody(
@@ -169,8 +173,8 @@ async def test_redis_is_shared_and_clearing_reaches_everybody(
         assert cleared["redis_cleared"] and cleared["entries"] >= 1
         assert source_of(await clients[0].get(SEARCH, params=shared)) == "engine"
         await clients[0].delete("/v1/admin/cache", headers=ADMIN)
-        await asyncio.sleep(0.6)
-        assert source_of(await clients[1].get(SEARCH, params=shared)) == "engine"
+        again = f"{SEARCH}?{urlencode(shared)}"
+        await wait_for(clients[1], again, lambda answer: source_of(answer) == "engine")
         newest = (await audit.list_entries(records, 1))[0]
         assert (newest.action, newest.by, newest.outcome) == ("cache clear", "admin", "done")
 

@@ -267,7 +267,7 @@ def test_server_timing_adds_up(service_url: str) -> None:
             assert sum(took.values()) <= total + 0.03, "each is rounded"
             rests_ms.append(total - sum(took.values()))
         # What is left is waiting for the processor, which others use as well.
-        assert sorted(rests_ms)[2] < 1.5
+        assert min(rests_ms) < 1.5
 
 
 @pytest.fixture
