@@ -1,11 +1,13 @@
 #!/bin/bash
 # Makes what the services of docker-compose.yml need to trust each other, at the first start: a certificate
-# authority, a certificate, passwords, and an administrator's token. What is there already is left alone.
+# authority, a certificate, passwords, and an administrator's token. What is there already is left alone; addresses
+# and redis.conf, which are made of it, are written at each start.
 #
-# SECRETS is the folder of the three volumes; CERTUTIL makes certificates.
+# SECRETS is the folder of three volumes, BACKUP that of a fourth; CERTUTIL makes certificates.
 set -euo pipefail
 umask 077
 SECRETS=${SECRETS:-/secrets}
+BACKUP=${BACKUP:-/backup}
 CERTUTIL=${CERTUTIL:-/usr/share/elasticsearch/bin/elasticsearch-certutil}
 engine=$SECRETS/elasticsearch redis=$SECRETS/redis marquee=$SECRETS/marquee
 
@@ -32,8 +34,8 @@ maxmemory-policy allkeys-lru
 save ""
 appendonly no
 END
-if [ ! -f "$marquee/admin_token" ]; then
-  random >"$marquee/admin_token"
+if [ ! -f "$marquee/tokens" ]; then
+  [ -f "$marquee/admin_token" ] || random >"$marquee/admin_token"
   hash=$(tr -d '\n' <"$marquee/admin_token" | sha256sum | cut -d' ' -f1)
   echo "admin admin $hash" >"$marquee/tokens"
 fi
@@ -45,5 +47,6 @@ chmod 0500 "$engine" "$redis" "$marquee"
 chmod 0400 "$engine"/* "$redis"/* "$marquee"/*
 # Whom the images run as.
 chown -R "${ENGINE_OWNER:-1000:0}" "$engine"
+chown "${ENGINE_OWNER:-1000:0}" "$BACKUP" # a volume for which the image has no folder begins as root's
 chown -R "${REDIS_OWNER:-999:1000}" "$redis"
 chown -R "${MARQUEE_OWNER:-10001:10001}" "$marquee"

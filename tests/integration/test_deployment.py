@@ -98,6 +98,8 @@ def test_no_secret_stands_in_the_file(compose: dict[str, Any]) -> None:
 
 def test_data_outlive_their_containers(compose: dict[str, Any]) -> None:
     mounted = [each.split(":")[0] for each in compose["services"]["elasticsearch"]["volumes"]]
+    # The image has no folder for this one, so that Docker makes it as root's: the set-up hands it over.
+    assert "elasticsearch-backup:/backup" in compose["services"]["setup"]["volumes"]
     assert {"elasticsearch-data", "elasticsearch-backup"} <= set(mounted) & set(compose["volumes"])
 
 
@@ -213,13 +215,15 @@ def run_setup(folder: Path) -> dict[str, str]:
     for name, text in (("certutil", _CERTUTIL), ("unzip", _UNZIP)):
         (tools / name).write_text(text.format(python=sys.executable))
         (tools / name).chmod(0o755)
-    secrets = folder / "secrets"
+    secrets, backup = folder / "secrets", folder / "backup"
+    backup.mkdir(exist_ok=True)
     for name in ("elasticsearch", "redis", "marquee"):
         (secrets / name).mkdir(parents=True, exist_ok=True)
     owner = f"{os.getuid()}:{os.getgid()}"
     environ = {
         "PATH": f"{tools}:{os.environ['PATH']}",
         "SECRETS": str(secrets),
+        "BACKUP": str(backup),
         "CERTUTIL": str(tools / "certutil"),
         **{f"{name}_OWNER": owner for name in ("ENGINE", "REDIS", "MARQUEE")},
     }
@@ -227,6 +231,24 @@ def run_setup(folder: Path) -> dict[str, str]:
     files = [path for path in secrets.rglob("*") if path.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o400}
     return {str(path.relative_to(secrets)): path.read_text() for path in files}
+
+
+def test_the_setup_leaves_alone_what_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets" / "marquee"
+    folder.mkdir(parents=True)
+    (folder / "tokens").write_text("me admin 00\n")
+    made = run_setup(tmp_path)
+    assert made["marquee/tokens"] == "me admin 00\n"
+    assert "marquee/admin_token" not in made, "it would be in no tokens file"
+
+
+def test_the_setup_takes_an_admin_token_that_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets" / "marquee"
+    folder.mkdir(parents=True)
+    (folder / "admin_token").write_text("a token of mine\n")
+    made = run_setup(tmp_path)
+    assert made["marquee/admin_token"] == "a token of mine\n"
+    assert made["marquee/tokens"].split()[2] == hashlib.sha256(b"a token of mine").hexdigest()
 
 
 def test_the_setup_makes_secrets_once(tmp_path: Path) -> None:
