@@ -69,7 +69,8 @@ class Breaker:
         return is_trial
 
     def end(self, kind: type[BaseException] | None, *, is_trial: bool, stood: int) -> None:
-        """Learn from how a call ended. For `guard`."""
+        """Learn from how a call ended, for which `stood` was counted at its beginning. For `guard`, and for
+        who gave up before his call was made."""
         if kind is None:
             self._failed = 0
         elif issubclass(kind, self._failures):

@@ -539,3 +539,8 @@ def test_a_preview_is_a_page_that_others_may_frame_and_runs_nothing(client: http
     assert "frame-ancestors *" in policy and "default-src 'none'" in policy and "unsafe" not in policy
     assert "x-frame-options" not in response.headers
     assert client.get("/").headers["x-frame-options"] == "DENY"
+    known = {"If-None-Match": response.headers["etag"]}
+    again = client.get("/reconcile/preview", params={"id": BOLD}, headers=known)
+    assert again.status_code == 304
+    # A cache takes what it says in the place of what the page said.
+    assert not {"content-security-policy", "x-frame-options"} & set(again.headers)

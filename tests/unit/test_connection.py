@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import json
 import re
 import resource
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from marquee.api import connection, transport
 from marquee.api.app import create_app
 from marquee.api.head import MAX_HEADER_BYTES, MAX_HEADERS
-from marquee.api.server import _Server, bind, configure
+from marquee.api.server import _Server, _take_waiting, bind, configure
 from tests.unit.test_access import NOWHERE, settings_of
 
 TIMEOUT_S = 0.6
@@ -342,6 +344,24 @@ def test_a_body_is_coded_as_chunked_alone(port: Port, version: bytes, codings: b
     assert (fine.status, "queries" in fine.body.decode()) == (400, True), "it got as far as the handler"
 
 
+@pytest.mark.parametrize("host", [b"x:y", b"x:65536", b"[::1", b"a b", b"http://x", b"x:1:2", b"<i>"])
+def test_a_host_is_one(port: Port, host: bytes) -> None:
+    start = b"GET /reconcile HTTP/1.1\r\nHost: %s\r\n"
+    expect_refusal(exchange(port, start % host + END), 400, "bad-request")
+
+
+@pytest.mark.parametrize("host", [b"", b"x", b"my_shop:8000", b"[::1]:8000", b"x:", b"xn--bcher-kva.example"])
+def test_hosts_that_are_fine(port: Port, host: bytes) -> None:
+    assert exchange(port, b"GET /reconcile HTTP/1.1\r\nHost: %s\r\n" % host + END).status == 200
+
+
+def test_a_refusal_has_a_date_and_no_body_for_who_wants_none(port: Port) -> None:
+    refused = exchange(port, b"HEAD /health/live HTTP/1.1\r\n\r\n")
+    assert (refused.status, refused.body) == (400, b"")
+    assert int(refused.headers["content-length"]) > 0
+    assert refused.headers["date"].endswith("GMT")
+
+
 @pytest.mark.parametrize("version", [b"0.9", b"2.0"])
 def test_another_version_of_http_is_refused(port: Port, version: bytes) -> None:
     expect_refusal(exchange(port, GET.replace(b"1.1", version) + END), 400, "bad-request")
@@ -363,6 +383,30 @@ def test_what_is_no_http_is_told_after_the_answers_before_it(port: Port, before:
         answers = read(client)
     assert answers.count(b"HTTP/1.1 200 OK") == before
     assert answers.count(b"HTTP/1.1 400 Bad Request") == 1
+
+
+def test_who_resets_leaves_nothing_behind(port: Port) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(GET + b"\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    until = time.monotonic() + 5
+    while any(isinstance(each, connection.Connection) for each in gc.get_objects()):
+        assert time.monotonic() < until, "its timer holds it for as long as an idle one is kept"
+        time.sleep(0.1)
+        gc.collect()
+
+
+def test_a_body_that_comes_after_its_answer_ends_the_request(port: Port) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        start = b"POST /v1/admin/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        client.sendall(start + b"Content-Length: 2\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 401")
+        client.sendall(b"{}")
+        time.sleep(TIMEOUT_S * 1.5)
+        client.sendall(GET + b"\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200"), "it was as idle as any"
 
 
 def test_who_hangs_up_is_no_error(port: Port) -> None:
@@ -421,6 +465,50 @@ def test_what_is_on_its_way_at_the_end_is_answered(monkeypatch: pytest.MonkeyPat
         time.sleep(0.4)  # longer than silent ones are waited for
         half.sendall(b"\r\n")
         assert Answer(read(half)).status == 200
+
+
+def test_without_a_file_descriptor_what_is_under_way_is_answered_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "REQUEST_TIMEOUT_S", 5.0)
+
+    def run_out(_: socket.socket) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with run_server() as (port, server):
+        ended = server.lifespan.shutdown_event
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as half:
+            half.sendall(GET)
+            time.sleep(0.2)
+            monkeypatch.setattr(socket.socket, "dup", run_out)
+            server.should_exit = True
+            time.sleep(0.3)
+            half.sendall(b"\r\n")
+            assert Answer(read(half)).status == 200
+        assert ended is server.lifespan.shutdown_event
+    assert ended.is_set(), "the application was not told that it is to end"
+
+
+def test_who_was_let_in_is_taken_though_descriptors_run_out() -> None:
+    class Listener:
+        def __init__(self) -> None:
+            self.accepted = [(object(), "somebody")]
+
+        def __enter__(self) -> Listener:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def setblocking(self, _: bool) -> None:
+            pass
+
+        def accept(self) -> tuple[object, str]:
+            if not self.accepted:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return self.accepted.pop()
+
+    assert len(_take_waiting(Listener())) == 1  # type: ignore[arg-type]
 
 
 def test_nothing_of_a_request_becomes_a_header(port: Port) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from marquee.breaker import Breaker
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.hits import Hit, decoder_of
 from marquee.errors import EngineNotReadyError, EngineSetupError, EngineUnavailableError
@@ -161,6 +163,71 @@ async def test_hits_and_suggested_are_told_alike() -> None:
 async def test_a_search_that_failed_is_an_error(changes: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         find(**changes)
+
+
+def refusal() -> EngineUnavailableError:
+    return EngineUnavailableError("left alone")
+
+
+def late(reaction: Any) -> Any:
+    def react(connection: socket.socket) -> None:
+        time.sleep(0.2)
+        reaction(connection)
+
+    return react
+
+
+async def test_a_request_that_fails_counts_once_for_all_who_share_it(host: Misbehaving) -> None:
+    """Four requests: three alone, and one for those who came meanwhile. The breaker opens at five."""
+    host.will(late(reply(b"{}", 503)))
+    breaker = Breaker((EngineUnavailableError,), threshold=5, pause_s=60, refusal=refusal)
+    async with Cluster(Endpoint(urls=(host.url,)), breaker) as cluster:
+
+        async def ask_little() -> Any:
+            return await cluster.search_many([("x", {})], Person, is_small=True)
+
+        failed = await asyncio.gather(*(ask_little() for _ in range(12)), return_exceptions=True)
+        assert {type(each) for each in failed} == {EngineUnavailableError}
+        assert (len(host.asked), breaker.state) == (4, "closed")
+        with pytest.raises(EngineUnavailableError):
+            await ask_little()
+        assert breaker.state == "open"
+        with pytest.raises(EngineUnavailableError):
+            await ask_little()
+        assert len(host.asked) == 5, "it is left alone"
+
+
+async def test_who_waits_in_vain_for_a_turn_says_so(host: Misbehaving) -> None:
+    """Three requests that hang, and two who gave up before theirs was made."""
+    host.will(hang)
+    breaker = Breaker((EngineUnavailableError,), threshold=5, pause_s=60, refusal=refusal)
+    async with Cluster(Endpoint(urls=(host.url,)), breaker) as cluster:
+        asking = [cluster.search_many([("x", {})], Person, 0.3, is_small=True) for _ in range(5)]
+        failed = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(each) for each in failed} == {EngineUnavailableError}
+    assert breaker.state == "open"
+
+
+async def test_small_searches_try_whether_it_is_back(host: Misbehaving) -> None:
+    good = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}, "status": 200}
+    found = reply(json.dumps({"responses": [good]}), headers=PRODUCT)
+    host.will(reply(b"{}", 503), late(found), found)
+    breaker = Breaker((EngineUnavailableError,), threshold=1, pause_s=0.1, refusal=refusal)
+    async with Cluster(Endpoint(urls=(host.url,)), breaker) as cluster:
+
+        async def ask_little() -> Any:
+            return await cluster.search_many([("x", {})], Person, is_small=True)
+
+        with pytest.raises(EngineUnavailableError):
+            await ask_little()
+        await asyncio.sleep(0.15)
+        tried = await asyncio.gather(*(ask_little() for _ in range(4)), return_exceptions=True)
+        assert tried[0] == [[]]
+        assert {type(each) for each in tried[1:]} == {EngineUnavailableError}, (
+            "one tries, the others are told"
+        )
+        assert await ask_little() == [[]]
+    assert len(host.asked) == 3
 
 
 async def test_a_document_of_another_form_is_an_error() -> None:

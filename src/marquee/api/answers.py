@@ -51,6 +51,13 @@ class _Done(NamedTuple):
     layer: Source
     """Where it came from."""
     stages: Stages
+    is_kept: bool = False
+    """Whether a cache held it, so that it may be stale."""
+    is_lasting: bool = True
+    """Whether what it was made from was live before it was asked for.
+
+    Else it was asked for during a swap, and of no hits nobody can tell which generation has none.
+    """
 
 
 class _Asking:
@@ -88,11 +95,7 @@ class Answers:
         self._flights: dict[Key, asyncio.Future[_Done]] = {}
 
     async def send(
-        self,
-        request: Request[Any, Any, Any],
-        question: Question,
-        work: Work,
-        body: bytes = b"",
+        self, request: Request[Any, Any, Any], question: Question, work: Work, body: bytes = b""
     ) -> Reply:
         """Answer a question; raises what the work raises, and OverloadedError.
 
@@ -172,17 +175,17 @@ class Answers:
         if known and self._live.is_confirmed and is_known(known, etag := make_etag(generation, asked.name)):
             asked.seen.source, asked.seen.generation = "client", generation
             stages = Stages(total_s=time.perf_counter() - asked.started)
-            return Reply(304, self._describe(generation, etag, stages))
+            return Reply(304, self._describe(generation, stages, etag))
         looking = time.perf_counter()
         entry = self._cache.find(Key(generation, self._live.epoch, question.endpoint, question.digest))
         if entry is None:
             return None
         stages = Stages(cache_s=time.perf_counter() - looking)
-        return self._tell(asked, _Done(generation, entry, "memory", stages))
+        return self._tell(asked, _Done(generation, entry, "memory", stages, is_kept=True))
 
     def _tell(self, asked: _Asking, done: _Done) -> Reply:
         """Put an answer into words."""
-        is_stale = done.layer in ("memory", "redis") and not self._live.is_confirmed
+        is_stale = done.is_kept and not self._live.is_confirmed
         encoding = time.perf_counter()
         content = encode_head(asked.question, done.generation, is_stale, asked.started) + done.entry.tail
         now = time.perf_counter()
@@ -192,16 +195,14 @@ class Answers:
         seen = asked.seen
         seen.source, seen.generation, seen.stages = done.layer, done.generation, stages
         seen.is_stale = is_stale
+        is_fresh = done.is_lasting and not is_stale
+        etag = make_etag(done.generation, asked.name) if is_fresh else None
         stored_at = done.entry.stored_at if is_stale else None
-        headers = self._describe(done.generation, make_etag(done.generation, asked.name), stages, stored_at)
+        headers = self._describe(done.generation, stages, etag, stored_at)
         content, described = finish(content, asked.question.media_type, asked.question.callback)
         return Reply(200, headers + described, content)
 
-    async def _find(
-        self,
-        question: Question,
-        work: Work,
-    ) -> _Done:
+    async def _find(self, question: Question, work: Work) -> _Done:
         """Return the answer by a flight that all share who ask the same at once."""
         key = Key(self._live.generation or "", self._live.epoch, question.endpoint, question.digest)
         self._cache.count_miss(key)
@@ -232,15 +233,11 @@ class Answers:
                 raise
         return await self._fly(question, work, key)
 
-    async def _fly(
-        self,
-        question: Question,
-        work: Work,
-        key: Key,
-    ) -> _Done:
+    async def _fly(self, question: Question, work: Work, key: Key) -> _Done:
         began = time.perf_counter()
         if key.generation and (entry := await self._cache.fetch(key)) is not None:
-            return _Done(key.generation, entry, "redis", Stages(cache_s=time.perf_counter() - began))
+            stages = Stages(cache_s=time.perf_counter() - began)
+            return _Done(key.generation, entry, "redis", stages, is_kept=True)
         looked = time.perf_counter()
         self._live.check_readable()
         async with self._admission.enter(is_heavy=question.is_heavy):
@@ -250,9 +247,9 @@ class Answers:
         worked = time.perf_counter()
         tail = encode_tail(question, answer)
         entry = Entry(tail, time.time())
-        if key.generation:  # else its epoch is not known either
-            # Of what it was made from, which is another generation where there was a swap meanwhile.
-            self._cache.store(key._replace(generation=answer.generation), entry)
+        is_lasting = answer.generation == key.generation
+        if is_lasting:
+            self._cache.store(key, entry)
         stages = Stages(
             cache_s=looked - began,
             queue_s=entered - looked,
@@ -260,7 +257,7 @@ class Answers:
             rerank_s=worked - entered - own.spent_s,
             encode_s=time.perf_counter() - worked,
         )
-        return _Done(answer.generation, entry, "engine", stages)
+        return _Done(answer.generation, entry, "engine", stages, is_lasting=is_lasting)
 
     def _name(self, scope: Any, body: bytes = b"") -> bytes:
         """Return what an ETag is made of beside the generation.
@@ -270,21 +267,24 @@ class Answers:
         edition = f"{__version__} {self._live.epoch} ".encode()
         return b"".join((edition, scope["raw_path"], b"?", scope["query_string"], body))
 
-    def _describe(self, generation: str, etag: str, stages: Stages, stored_at: float | None = None) -> Pairs:
-        """Return the headers of an answer; `stored_at` is when a stale one was kept, in Unix seconds."""
+    def _describe(
+        self, generation: str, stages: Stages, etag: str | None, stored_at: float | None = None
+    ) -> Pairs:
+        """Return the headers of an answer.
+
+        Without an ETag nobody is to keep it; `stored_at` is when a stale one was kept, in Unix seconds.
+        """
         headers: Pairs = [
             (b"marquee-generation", generation.encode()),
             (b"server-timing", stages.render().encode()),
         ]
-        if stored_at is None:
+        if etag is not None:
             headers += ((b"etag", etag.encode()), (b"cache-control", self._cache_control))
-        else:  # nobody is to keep what says that it is stale
+        else:
+            headers.append((b"cache-control", b"no-store"))
+        if stored_at is not None:
             kept_s = max(0, int(time.time() - stored_at))
-            headers += (
-                (b"cache-control", b"no-store"),
-                (b"warning", STALE_WARNING),
-                (b"age", str(kept_s).encode()),
-            )
+            headers += ((b"warning", STALE_WARNING), (b"age", str(kept_s).encode()))
         if (age_s := self._data_age.tell(generation)) is not None:
             headers.append((b"marquee-data-age", str(age_s).encode()))
         return headers

@@ -132,7 +132,7 @@ def _find_fault(fields: list[str]) -> str:
     if role not in ROLES:
         return f"has another role than {' or '.join(ROLES)}"
     if not re.fullmatch("[0-9a-fA-F]{64}", digest):
-        return "has no SHA-256 of 64 hexadecimal digits (`printf %s TOKEN | sha256sum`)"
+        return "has no SHA-256 of 64 hexadecimal digits (`printf %s TOKEN | sha256sum | cut -d' ' -f1`)"
     return ""
 
 

@@ -58,6 +58,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
         self._has_begun = self._head_is_read = self._is_read = self._is_refused = False
+        self._was_answered_early = False
         self._refusal: Refusal = (HTTPStatus.BAD_REQUEST, "this is no HTTP request")
         self._unparsed = 0
         """Bytes since a head, a piece of a body or a request ended: the parser keeps headers to itself."""
@@ -76,6 +77,8 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End. Requests that wait are not begun, and who answers one is told that nobody listens."""
         self._unwatch()
+        # Which uvicorn leaves behind, with all that it holds, where the connection was reset.
+        self._unset_keepalive_if_required()
         self.pipeline.clear()
         self._held = b""
         if self._running is not None:
@@ -162,8 +165,12 @@ class Connection(HttpToolsProtocol):
             self._refuse(*LONG_HEADERS)
         elif self._is_read and not self._is_idle:
             self._unwatch()
+        elif self._was_answered_early:  # the rest of its body was waited for, and is here
+            self._unwatch()
+            self._keep_alive()
         else:
             self._watch()
+        self._was_answered_early = False
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -198,7 +205,14 @@ class Connection(HttpToolsProtocol):
             return
         self._unparsed = 0
         self._is_read, self._has_begun = True, False
+        self._was_answered_early = self._is_idle
         super().on_message_complete()
+
+    def _keep_alive(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def _watch(self) -> None:
         if self._deadline is None:
@@ -262,6 +276,8 @@ class Connection(HttpToolsProtocol):
             "X-Request-Id": request_id,
         }
         pairs = [(name.encode(), str(value).encode()) for name, value in headers.items()]
-        lines = [b": ".join(pair) for pair in [*pairs, *SAFETY, UNFRAMED, NOTHING, OWN]]
+        general = self.server_state.default_headers  # the date
+        lines = [b": ".join(pair) for pair in [*general, *pairs, *SAFETY, UNFRAMED, NOTHING, OWN]]
         start = f"HTTP/1.1 {status.value} {status.phrase}".encode()
-        return b"\r\n".join([start, *lines, b"", problem.content])
+        is_head = self._has_begun and self.parser.get_method() == b"HEAD"
+        return b"\r\n".join([start, *lines, b"", b"" if is_head else problem.content])

@@ -24,7 +24,7 @@ GUIDES = {
     ),
     "bad-request": Guide(
         "A parameter or a part of the body is missing, unknown, repeated or out of range; `errors` names "
-        "every one.",
+        "every one, of a body the first.",
         "Correct the request: repeating it changes nothing.",
         "limit: expected `int` <= 50",
     ),

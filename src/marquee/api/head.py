@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from http import HTTPStatus
 
 MAX_HEADER_BYTES = 32 << 10
 MAX_HEADERS = 100
 MAX_TARGET_BYTES = 64 << 10
 """Longer URLs do not get as far as the application, which answers 414 from 32 KB on."""
+
+_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{0,5}))?")
+MAX_PORT = 65_535
 
 Pairs = list[tuple[bytes, bytes]]
 Refusal = tuple[HTTPStatus, str]
@@ -39,6 +44,8 @@ def find_fault(method: bytes, target: bytes, version: str, headers: Pairs) -> Re
     hosts = names.count(b"host")
     if hosts > 1 or (hosts == 0 and version == "1.1"):
         return HTTPStatus.BAD_REQUEST, "there is not one Host header"  # RFC 9112, 3.2
+    if hosts and not _is_host(headers[names.index(b"host")][1]):
+        return HTTPStatus.BAD_REQUEST, "the Host header names no host"
     if b"transfer-encoding" in names:
         # What a proxy decodes and the parser does not, it would take the length of from elsewhere (6.1).
         codings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
@@ -51,6 +58,12 @@ def find_fault(method: bytes, target: bytes, version: str, headers: Pairs) -> Re
     if len(headers) > MAX_HEADERS or size_bytes > MAX_HEADER_BYTES:
         return LONG_HEADERS
     return None
+
+
+@lru_cache(maxsize=1024)
+def _is_host(value: bytes) -> bool:
+    found = _HOST.fullmatch(value.strip())
+    return found is not None and int(found["port"] or 0) <= MAX_PORT
 
 
 def encode_without_upgrade(method: bytes, target: bytes, version: str, headers: Pairs) -> bytes:

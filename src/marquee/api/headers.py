@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from marquee.api.reconciliation.page import STYLE_SOURCE
@@ -96,14 +97,16 @@ class Headers:
         """Add to the message that begins an answer."""
         if message["type"] != "http.response.start":
             return
-        message["headers"] = self.complete(message["headers"], scope)
+        message["headers"] = self.complete(message["status"], message["headers"], scope)
 
-    def complete(self, sent: Pairs, scope: Any) -> Pairs:
+    def complete(self, status: int, sent: Pairs, scope: Any) -> Pairs:
         """Return the headers of an answer with those that every answer carries."""
         added = list(SAFETY)
         media_type = next((value for name, value in sent if name == b"content-type"), b"")
         is_open = is_reconciliation(scope["path"])
-        if not media_type.startswith(b"text/html"):
+        if status == HTTPStatus.NOT_MODIFIED:
+            pass  # a cache would put them in the place of those of its copy, which may be a page
+        elif not media_type.startswith(b"text/html"):
             added += (UNFRAMED, NOTHING)
         elif is_open:
             added += PREVIEW

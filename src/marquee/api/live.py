@@ -27,6 +27,8 @@ CONFIRMED_FOR_S = 2.0
 SAY_EVERY_S = 30.0
 # Nobody waits for it.
 REDIS_TIMEOUT_S = 0.25
+# Redis may have lost it, in a restart or as what was least used.
+TELL_REDIS_EVERY_S = 60.0
 
 _log = logging.getLogger("marquee.api")
 
@@ -40,6 +42,7 @@ class Live:
         self._confirmed_at = float("-inf")
         self._trouble = ""
         self._said_at = float("-inf")
+        self._told_redis_at = float("-inf")
 
     @property
     def generation(self) -> str | None:
@@ -61,11 +64,13 @@ class Live:
         state = await read_state(self._cluster, self._prefix)
         if state.generation != self._state.generation:
             _log.info("live generation: %s", state.generation or "none")
-        is_new = state != self._state
+        if state != self._state:
+            self._told_redis_at = float("-inf")
         self._state, self._confirmed_at = state, time.monotonic()
-        if is_new and self._shared is not None:
+        if self._shared is not None and self._confirmed_at - self._told_redis_at > TELL_REDIS_EVERY_S:
             redis, packed = self._shared.redis, msgspec.msgpack.encode(state)
-            await self._shared.ask(lambda: redis.set(self._name, packed), REDIS_TIMEOUT_S)
+            if await self._shared.ask(lambda: redis.set(self._name, packed), REDIS_TIMEOUT_S):
+                self._told_redis_at = time.monotonic()
 
     def check_readable(self) -> None:
         """Raise EngineNotReadyError where what is live was built for another release of Marquee."""

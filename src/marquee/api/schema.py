@@ -51,7 +51,9 @@ TAGS = [
         "Reindexes, generations, the pin, the audit log, the workers: all of it takes a token of the role "
         "`admin`.",
     ),
-    Tag("health", "For probes, Prometheus and people; open to all."),
+    Tag(
+        "health", "For probes, Prometheus and people; open to all, but for the status: tokens as for actors."
+    ),
     Tag("problems", "What the `type` of a problem points to; open to all."),
 ]
 TOKEN = SecurityScheme(

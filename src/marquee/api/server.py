@@ -94,14 +94,18 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing.set()
-        copies = [each.dup() for each in sockets or ()]
+        copies = []
+        for each in sockets or ():
+            with contextlib.suppress(OSError):  # no file descriptor is left: then nobody was let in either
+                copies.append(each.dup())
         for server in self.servers:
             server.close()
         for each in sockets or ():
             each.close()
         await asyncio.sleep(0)  # in which the loop closes its own
         for client in [client for each in copies for client in _take_waiting(each)]:
-            await asyncio.get_running_loop().connect_accepted_socket(self._connect, client)
+            with contextlib.suppress(OSError):  # it has gone
+                await asyncio.get_running_loop().connect_accepted_socket(self._connect, client)
         await super().shutdown([])
 
     def _connect(self) -> Connection:
@@ -112,7 +116,7 @@ def _take_waiting(listener: socket.socket) -> list[socket.socket]:
     """Accept whoever waits, and listen no more."""
     listener.setblocking(False)
     found = []
-    with listener, contextlib.suppress(BlockingIOError):
+    with listener, contextlib.suppress(OSError):  # nobody waits, or no file descriptor is left
         while True:
             found.append(listener.accept()[0])
     return found

@@ -31,7 +31,7 @@ class Shortcut:
         if scope["type"] == "http" and scope["method"] == "GET":
             reply = await self._find(scope)
             if reply is not None:
-                headers = self._headers.complete(reply.headers, scope)
+                headers = self._headers.complete(reply.status, reply.headers, scope)
                 await Reply(reply.status, headers, reply.body)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from marquee import correlation, tracing
+from marquee import correlation, standstill, tracing
 from marquee.breaker import Breaker
 from marquee.engine import budget
 from marquee.engine.address import Endpoint as Endpoint
@@ -41,8 +41,9 @@ SEARCH_TIMEOUT_S = 2.0
 # Creating indexes, swapping aliases and reading the state wait for the master, not for a search thread.
 ADMIN_TIMEOUT_S = 30.0
 BULK_TIMEOUT_S = 120.0
-# Everybody waits for the call that tries whether the engine is back: it must not be one that may take 30 s.
-TRIAL_TIMEOUT_S = 1.0
+# All others are refused while one call tries whether the engine is back: it must not take 30 s, and not less
+# than a search may.
+TRIAL_TIMEOUT_S = SEARCH_TIMEOUT_S
 
 
 _ANYTHING = msgspec.json.Decoder(Any)
@@ -170,19 +171,26 @@ class Cluster:
     ) -> list[Found[Document]]:
         async def send(lines: bytes, timeout_s: float) -> list[Found[Document]]:
             headers = {"accept": _JSON, "content-type": _LINES, "x-opaque-id": correlation.OPAQUE_ID}
-            body = await self._send("POST", "/_msearch", headers, lines, timeout_s)
-            answer: FoundAll[Document] = _decode(body, decoder_of(document))
-            return answer.responses
+            # Here, so that a request that fails counts once, however many share it.
+            with self._guard() as is_trial:
+                if is_trial:
+                    timeout_s = min(timeout_s, TRIAL_TIMEOUT_S)
+                body = await self._send("POST", "/_msearch", headers, lines, timeout_s)
+                answer: FoundAll[Document] = _decode(body, decoder_of(document))
+                return answer.responses
 
-        own = budget.current()
-        with self._guard() as is_trial, own or contextlib.nullcontext():
-            if is_trial:  # for which all others wait
-                return await send(lines, min(timeout_s, TRIAL_TIMEOUT_S))
+        own, stood = budget.current(), standstill.count()
+        with own or contextlib.nullcontext():
+            if self._breaker and self._breaker.state != "closed":  # a trial waits for nobody
+                return await send(lines, timeout_s)
             if document not in self._batches:
                 self._batches[document] = Batches(send, (EngineRejectedError,))
             try:
                 return await self._batches[document].ask(lines, count, timeout_s)
             except TimeoutError as error:
+                # Where nothing came back for so long that not even a turn came, the engine hangs.
+                if self._breaker:
+                    self._breaker.end(EngineUnavailableError, is_trial=False, stood=stood)
                 raise EngineUnavailableError("Elasticsearch did not answer in time") from error
 
     async def get(
