@@ -104,6 +104,13 @@ def drip(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
+def drip_head(connection: socket.socket) -> None:
+    """Send the head of an answer a byte now and then, for ten seconds."""
+    for letter in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 170:
+        connection.sendall(bytes([letter]))
+        time.sleep(0.05)
+
+
 def stream(*chunks: bytes, media_type: str = "text/event-stream", whole: bool = True) -> Reaction:
     """Send chunks; not `whole`: the stream is cut off."""
 

@@ -48,7 +48,8 @@ def normalise(name: str) -> str:
     """
     if name.isascii():
         return _SEPARATORS.sub(" ", name.lower().replace("'", "").replace("`", "")).strip()
-    composed = unicodedata.normalize("NFKC", name).translate(_APOSTROPHES)
+    # Before as well: NFKC makes a blank and an accent of "´".
+    composed = unicodedata.normalize("NFKC", name.translate(_APOSTROPHES)).translate(_APOSTROPHES)
     return _SEPARATORS.sub(" ", "".join(map(_transliterate, composed)).lower()).strip()
 
 
@@ -122,7 +123,7 @@ def locate(name: str) -> list[Located]:
     offset = 0
     for char in name:
         width = 1 if ord(char) < 0x10000 else 2
-        composed = unicodedata.normalize("NFKC", char).translate(_APOSTROPHES)
+        composed = unicodedata.normalize("NFKC", char.translate(_APOSTROPHES)).translate(_APOSTROPHES)
         for letter in "".join(map(_transliterate, composed)).lower():
             if _SEPARATORS.match(letter):
                 if letters:

@@ -422,6 +422,32 @@ def test_a_second_reindex_is_told_of_the_first(console: Watched, house: House) -
     expect(card(page, "Under way")).to_contain_text("No reindex is under way")
 
 
+def test_what_is_on_its_way_cannot_be_left_as_it_is(console: Watched, house: House) -> None:
+    page = console.page
+    held: list[Route] = []
+    page.route(
+        "**/v1/admin/jobs",
+        lambda route: held.append(route) if route.request.method == "POST" else route.continue_(),
+    )
+    order(page, force=True, reason="to see")
+    confirm(page, "Force it")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Leave it as it is")).to_be_disabled()
+    for _ in range(3):
+        page.keyboard.press("Escape")
+    expect(dialog).to_be_visible()
+    held[0].fulfill(
+        status=409,
+        json={"type": "/problems/conflict", "title": "No", "status": 409, "detail": "not now"},
+        content_type="application/problem+json",
+    )
+    expect(dialog.get_by_role("alert")).to_contain_text("not now")
+    expect(dialog.get_by_role("button", name="Leave it as it is")).to_be_enabled()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.unroute_all()
+
+
 def test_a_dry_run_is_a_page_and_changes_nothing(console: Watched, house: House) -> None:
     page = console.page
     before = ask(page, "/v1/admin/generations")

@@ -7,12 +7,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Error, Locator, Page, Route, expect
 
 from marquee.engine.cluster import Endpoint
 from marquee.settings import Settings
@@ -195,6 +196,29 @@ def test_a_value_is_shown_by_name(customer: Customer) -> None:
     expect(customer.box).to_have_value("nm0000000")
     page.wait_for_function("told.length")
     assert customer.told == [["error", "not-found"]]
+
+
+def test_a_value_is_shown_by_name_though_nobody_may_change_it(customer: Customer) -> None:
+    found = customer.page.request.get(f"{customer.marquee}/v1/actors/suggest?q=brad+pitt").json()
+    nconst = found["suggestions"][0]["nconst"]
+    customer.visit(FORM.replace("label=", f'disabled value="{nconst}" label='))
+    expect(customer.box).to_have_value("Brad Pitt")
+    expect(customer.box).to_be_disabled()
+
+
+def test_a_name_that_comes_late_overwrites_nothing(customer: Customer) -> None:
+    held: list[Route] = []
+    customer.page.route("**/v1/actors/nm*", lambda route: held.append(route))
+    page = customer.visit(FORM.replace("label=", 'debounce="600000" value="nm90006984" label='))
+    page.wait_for_function("document.querySelector('marquee-autocomplete').text === 'nm90006984'")
+    customer.box.fill("jake")
+    for each in held:
+        with suppress(Error):  # it was given up
+            each.continue_()
+    assert held
+    page.wait_for_timeout(300)
+    expect(customer.box).to_have_value("jake")
+    assert customer.sent() == {"actor": ""}
 
 
 def test_typing_fast_asks_once_and_for_the_last_of_it(customer: Customer) -> None:

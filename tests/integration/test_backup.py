@@ -16,15 +16,20 @@ import msgspec
 import pytest
 
 from marquee.catalog.sources import open_source
-from marquee.engine import generations, snapshots
+from marquee.engine import copies, generations, lease, snapshots
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.lease import Lease
 from marquee.engine.records import Records
+from marquee.engine.snapshots import Snapshot
 from marquee.errors import ConflictError, EngineError, EngineRejectedError, LeaseHeldError, NotFoundError
 from marquee.progress import SILENT
 from marquee.reindex import audit
+from marquee.reindex.activation import activate
 from marquee.reindex.backup import back_up, list_backups, restore
+from marquee.reindex.job import JobRequest
+from marquee.reindex.jobs import Jobs
 from marquee.reindex.pipeline import reindex
+from marquee.reindex.retention import choose_surplus
 from marquee.search.lookup import Lookup
 from marquee.search.request import SearchRequest
 from marquee.settings import Settings
@@ -92,6 +97,7 @@ async def test_what_is_live_stays_live(
     assert await generations.resolve(cluster, own.index_prefix) == new.generation
     kept = {each.id: each for each in await generations.list_generations(cluster, own.index_prefix)}
     assert (kept[old.generation].complete, kept[old.generation].aliased) == (True, False)
+    assert choose_surplus(list(kept.values()), keep=1) == [], "nobody wants it deleted the next minute"
     with pytest.raises(ConflictError, match="is there already"):
         await restore(records, own, old.generation, "the test")
 
@@ -170,10 +176,78 @@ async def test_nothing_is_restored_while_a_reindex_is_under_way(
 ) -> None:
     made = await back_up(records, own)
     await remove_indexes(cluster, own.index_prefix)
-    held = await Lease.take(records, "somebody else", 20.0)
+    held = await Lease.take(records, "somebody else", 2.0)
+    alive = asyncio.create_task(held.keep())
     with pytest.raises(LeaseHeldError):
         await restore(records, own, made.generation, "the test")
+    alive.cancel()
     await held.release()
+
+
+async def test_a_job_whose_process_died_is_not_in_the_way(
+    cluster: Cluster, own: Settings, records: Records
+) -> None:
+    made = await back_up(records, own)
+    await remove_indexes(cluster, own.index_prefix)
+    jobs = Jobs(records)
+    job, _ = await jobs.request_and_hold(JobRequest(), "somebody", "somebody", 1.0)
+    await jobs.begin(job, "somebody")
+    assert (await restore(records, own, made.generation, "the test")).live
+    assert (await jobs.get(job.id)).state == "failed"
+    state, _ = await lease.read(records)
+    assert (state.holder, state.job) == ("", "")
+
+
+async def test_what_no_node_takes_is_given_up_and_not_made_live_meanwhile(
+    cluster: Cluster, own: Settings, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await back_up(records, own)
+    await remove_indexes(cluster, own.index_prefix)
+    monkeypatch.setattr(copies, "NO_PLACE_AFTER_S", 2.0)
+    elsewhere = msgspec.structs.replace(own, allocation=("zone=nowhere",))
+    restoring = asyncio.create_task(restore(records, elsewhere, made.generation, "the test"))
+    while True:
+        every = await generations.list_generations(cluster, own.index_prefix)
+        if [each.complete for each in every] == [True]:
+            break
+        await asyncio.sleep(0.05)
+    try:
+        with pytest.raises(ConflictError, match="cannot be searched"):
+            await activate(records, made.generation, "the test")
+    finally:
+        with pytest.raises(EngineError, match="no node takes the shards"):
+            await restoring
+    assert await generations.list_generations(cluster, own.index_prefix) == []
+    assert (await restore(records, own, made.generation, "the test")).live
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+async def test_a_backup_that_is_under_way_is_followed_and_left_alone(
+    own: Settings, records: Records, monkeypatch: pytest.MonkeyPatch, is_well: bool
+) -> None:
+    made = await back_up(records, own)
+    list_snapshots, looks = snapshots.list_snapshots, 0
+
+    async def show_under_way(*arguments: Any) -> list[Snapshot]:
+        nonlocal looks
+        looks += 1
+        found = await list_snapshots(*arguments)
+        state = "IN_PROGRESS" if looks == 1 else "SUCCESS" if is_well else "FAILED"
+        return [msgspec.structs.replace(each, state=state) for each in found]
+
+    async def fail(*_: Any) -> None:
+        raise AssertionError("it is somebody else's")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshots, "list_snapshots", show_under_way)
+        patched.setattr(snapshots, "begin", fail)
+        patched.setattr(snapshots, "remove", fail)
+        if is_well:
+            assert await back_up(records, own) == made
+        else:
+            with pytest.raises(EngineError, match="ended as FAILED"):
+                await back_up(records, own)
+    assert await list_backups(records, own) == [made]
 
 
 async def test_unknown_ones(cluster: Cluster, own: Settings, records: Records) -> None:

@@ -226,6 +226,26 @@ async def test_a_failure_at_any_step_changes_nothing(
     assert list((own.home / "work").iterdir()) == []
 
 
+async def test_what_is_cancelled_after_the_gate_does_not_go_live_by_itself(
+    cluster: Cluster, own: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reindex(own, cluster, open_source(folder), SILENT)
+    before = await live_id(cluster, own)
+    warming = asyncio.Event()
+
+    async def hang(*_: object) -> None:
+        warming.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(promotion, "warm", hang)
+    running = asyncio.create_task(reindex(own, cluster, open_source(folder), SILENT, force=True))
+    await asyncio.wait_for(warming.wait(), 60)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [each.id for each in await generations.list_generations(cluster, own.index_prefix)] == [before]
+
+
 async def test_refused_documents_fail_the_reindex(
     cluster: Cluster, own: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +387,9 @@ async def test_a_source_that_fails_falls_back_and_does_not_confirm(
     source = await open_choice(choice, own, SILENT)
     assert "answered 500" in source.note
     assert "hours ago are used" in source.note
-    assert not (await reindex(own, cluster, source, SILENT)).built
+    outcome = await reindex(own, cluster, source, SILENT)
+    assert not outcome.built
+    assert outcome.note == f"nothing to do: {source.note}", "nobody knows that it is unchanged"
     assert (await read_status(cluster, own.index_prefix)).source == before
 
 

@@ -4,6 +4,7 @@ off, lost or refused, the record says in the end what is so."""
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,20 @@ def lingering(hanging: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `hanging`, but after the swap."""
     monkeypatch.setenv("FAULT_AT", "after swap")
     return hanging
+
+
+async def test_a_process_that_cannot_be_started_fails_the_job(
+    jobs: Jobs, folder: Path, supervise: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run_out(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(child.Child, "start", run_out)
+    begun = await supervise(request_for(folder))
+    ended = await begun.running
+    assert (ended.state, "Cannot allocate memory" in ended.reason) == ("failed", True)
+    assert await jobs.get(ended.id) == ended
+    await expect_free(jobs)
 
 
 async def test_a_job_that_is_cancelled_at_its_swap_succeeded(

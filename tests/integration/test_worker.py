@@ -21,9 +21,9 @@ from marquee.engine import generations, lease
 from marquee.engine.cluster import Cluster, Endpoint
 from marquee.engine.generations import Generation
 from marquee.engine.mappings import KINDS
-from marquee.errors import ConflictError, LeaseHeldError
+from marquee.errors import ConflictError, EngineError, LeaseHeldError
 from marquee.progress import SILENT
-from marquee.reindex import audit, presence
+from marquee.reindex import audit, presence, retention
 from marquee.reindex import worker as workers
 from marquee.reindex.job import Job, JobRequest
 from marquee.reindex.jobs import Jobs
@@ -248,6 +248,21 @@ async def test_a_frozen_worker_is_taken_over_and_changes_nothing_when_it_wakes(
     assert await jobs.get(job.id) == ended, "it could not report anything either"
     swaps = [each for each in await audit.list_entries(jobs.records, 50) if each.action == "swap"]
     assert [each.outcome == "done" for each in swaps].count(True) == 1
+
+
+async def test_house_keeping_that_fails_gives_the_lease_up(
+    own: Settings, endpoint: Endpoint, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise EngineError("it is being backed up")
+
+    monkeypatch.setattr(workers, "READER_GRACE_S", 0.0)
+    monkeypatch.setattr(retention, "choose_surplus", lambda *_: ["one too many"])
+    monkeypatch.setattr(retention, "remove_surplus", fail)
+    with pytest.raises(EngineError, match="backed up"):
+        await Worker(own, endpoint)._keep_house()
+    state, _ = await lease.read(jobs.records)
+    assert state.token and not state.holder
 
 
 async def test_a_job_whose_workers_die_again_and_again_fails(

@@ -131,6 +131,43 @@ async def test_the_year_of_birth_settles_which_bearer_is_meant(lookup: Lookup) -
     assert await search(lookup, "chris evans", 2, born=1966) == ["Chris Evans 1966", "Chris Evans 1981"]
 
 
+async def test_a_hint_finds_the_least_popular_of_a_hundred_and_fifty_bearers(
+    cluster: Cluster, settings: Settings, tmp_path: Path
+) -> None:
+    """Of whom no page shows more than a hundred, the most popular ones."""
+    own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-namesakes")
+    write_namesakes(tmp_path, "John Smith", 150)
+    await reindex(own, cluster, open_source(tmp_path), SILENT)
+    lookup = Lookup(cluster, own.index_prefix)
+    for born, title in ((1949, ()), (None, ("The Zeppelin Overture (2001)",))):
+        answer = await lookup.search(SearchRequest(q="john smith", born=born, born_tolerance=0, title=title))
+        assert (answer.hits[0].birth_year, answer.ambiguous) == (1949, False)
+    await remove_indexes(cluster, own.index_prefix)
+
+
+def write_namesakes(folder: Path, name: str, count: int) -> None:
+    """Bearers of one name, born from 1800 on, each less popular than the one before."""
+    numbers = range(count)
+    titles = [*(f"Film {number}" for number in numbers[:-1]), "The Zeppelin Overture"]
+    ids = [(f"nm{number:07}", f"tt{number:07}") for number in numbers]
+    write_tsv(
+        folder,
+        "name.basics",
+        [(nm, name, str(1800 + number), r"\N", "actor", tt) for number, (nm, tt) in enumerate(ids)],
+    )
+    write_tsv(
+        folder,
+        "title.basics",
+        [
+            (tt, "movie", title, title, "0", "2001", r"\N", r"\N", r"\N")
+            for (_, tt), title in zip(ids, titles, strict=True)
+        ],
+    )
+    write_tsv(folder, "title.principals", [(tt, "1", nm, "actor", r"\N", r"\N") for nm, tt in ids])
+    votes = [(tt, "7.0", str(1_000_000 - 1_000 * number)) for number, (_, tt) in enumerate(ids)]
+    write_tsv(folder, "title.ratings", votes)
+
+
 async def test_a_title_settles_which_bearer_is_meant(lookup: Lookup) -> None:
     found = await search(lookup, "michelle williams", 2, title=("labyrinht",))
     assert found == ["Michelle Williams 1979", "Michelle Williams 1980"]

@@ -19,7 +19,7 @@ from marquee.client import AsyncClient, Client, patience
 from marquee.client.errors import class_of
 from marquee.client.patience import Options, Tries, read_retry_after
 from marquee.errors import SettingsError
-from tests.misbehaving import Misbehaving, cut, drip, hang, refuse, reply, run_misbehaving, stream
+from tests.misbehaving import Misbehaving, cut, drip, drip_head, hang, refuse, reply, run_misbehaving, stream
 
 LIVE = '{"status": "live"}'
 TOKEN = "a-token-nobody-may-see"
@@ -116,6 +116,18 @@ def test_each_wait_is_twice_the_one_before_up_to_a_bound(monkeypatch: pytest.Mon
     assert set(waits[10:]) == {3}
     with pytest.raises(client.ConnectionLostError):
         tries.plan(client.ConnectionLostError("broken"))
+
+
+def test_a_head_that_drips_ends_in_time(server: Misbehaving) -> None:
+    async def wait() -> None:
+        async with AsyncClient(server.url, timeout_s=0.5) as asking:
+            await asking.live()
+
+    server.will(drip_head)
+    began = time.monotonic()
+    with pytest.raises(client.TimedOutError, match=r"within 0\.5 s"):
+        asyncio.run(wait())
+    assert time.monotonic() - began < 3
 
 
 def test_all_tries_and_waits_end_in_time(server: Misbehaving, ask: Ask) -> None:

@@ -156,8 +156,19 @@ async def test_a_journal_of_something_else_is_refused(tmp_path: Path) -> None:
             Journal(path)
     for other, said in [
         (Job(digest="b", rows=3, name="name", candidates=2), "the input is not the one"),
-        (Job(digest="a", rows=3, name="name"), "was begun with --candidates 2, not 0"),
-        (Job(digest="a", rows=3, name="name", candidates=2, born="y"), "was begun with no --born, not y"),
+        (Job(digest="a", rows=3, name="name"), "was begun with --candidates 2, not --candidates 0"),
+        (
+            Job(digest="a", rows=3, name="name", candidates=2, born="y"),
+            "was begun with no --born, not --born y",
+        ),
+        (
+            Job(digest="a", rows=3, name="name", candidates=2, encoding="cp1252"),
+            "was begun with no --encoding, not --encoding cp1252",
+        ),
+        (
+            Job(digest="a", rows=3, name="name", candidates=2, no_quotes=True),
+            "was begun with no --no-quotes, not --no-quotes",
+        ),
         (
             Job(digest="a", rows=3, name="name", candidates=2, version=2),
             "the input is not|another release|no",

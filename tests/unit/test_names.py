@@ -15,6 +15,7 @@ KEYS = [
     ("Zoe\u0308 Kravitz", "zoe kravitz"),
     ("Jean-Luc Godard", "jean luc godard"),
     ("Conan O'Brien", "conan obrien"),
+    ("Conan O´Brien", "conan obrien"),
     ("Conan O’Brien", "conan obrien"),
     ("J.K. Simmons", "j k simmons"),
     ("Stellan Skarsgård", "stellan skarsgard"),

@@ -43,6 +43,10 @@ def test_search_bodies() -> None:
     }
 
 
+def test_who_is_known_by_more_than_the_name_may_be_one_of_many() -> None:
+    assert build_search("john smith", has_hints=True)["exact"]["size"] == 500
+
+
 def test_three_letters_are_near_to_too_many() -> None:
     assert list(build_search("lee")) == ["exact"]
     assert list(build_search("l ee")) == ["exact"]

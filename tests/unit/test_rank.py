@@ -24,6 +24,19 @@ def names_for(query: str, *actors: Actor, hints: Hints | None = None) -> list[st
     return [each.actor.name for each in ranked]
 
 
+@pytest.mark.parametrize(
+    ("title", "key"),
+    [("Donnie Darko", "donnie darko"), ("Zodiac (2007)", "zodiac"), ("(500) Days", "500 days")],
+)
+def test_a_title_is_meant_with_its_year_or_without(title: str, key: str) -> None:
+    assert Hints.read(None, 1, [title]).titles == (key,)
+
+
+def test_a_title_without_letters_is_no_hint() -> None:
+    assert not Hints.read(None, 1, ["???", ""]).are_given
+    assert Hints.read(1980, 1, []).are_given
+
+
 def test_the_nearer_spelling_comes_first() -> None:
     assert (
         names_for("jake gylenhal", actor("Jake Gilligan"), actor("Jake Gyllenhaal"))[0] == "Jake Gyllenhaal"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from marquee.engine.generations import BuildMeta, Generation, SetAside, SourceMeta
 from marquee.reindex.retention import choose_orphans, choose_surplus
@@ -66,6 +68,20 @@ def test_the_newest_refused_one_is_kept_for_inspection_and_costs_no_place() -> N
         make(2, set_aside="refused"),
     ]
     assert days(choose_surplus(every, keep=2)) == [4, 2]
+
+
+def test_what_was_restored_is_kept_until_the_next_swap() -> None:
+    assert make(1).meta is not None
+
+    def dated(generation: Generation, **when: datetime) -> Generation:
+        meta = msgspec.structs.replace(generation.meta, **when)  # type: ignore[type-var]
+        return msgspec.structs.replace(generation, meta=meta)
+
+    restored = dated(make(2), restored_at=NOW)
+    for swapped_at, found in ((NOW - timedelta(days=1), []), (NOW + timedelta(seconds=1), [2])):
+        live = dated(make(5, live=True), swapped_at=swapped_at)
+        assert days(choose_surplus([live, restored], keep=1)) == found
+    assert days(choose_surplus([make(5, live=True), restored], keep=1)) == []
 
 
 def test_what_is_spared_is_kept_whatever_it_is() -> None:

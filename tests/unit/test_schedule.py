@@ -36,7 +36,9 @@ def test_weekdays_are_crons(weekday: str, day: int) -> None:
     assert (found.day, found.hour) == (day, 12)
 
 
-@pytest.mark.parametrize("expression", ["", "daily", "* * * *", "61 * * * *", "0 0 * * 8", "0 0 30 2 * *"])
+@pytest.mark.parametrize(
+    "expression", ["", "daily", "* * * *", "61 * * * *", "0 0 * * 8", "0 0 30 2 * *", "0 3 1 * 1"]
+)
 def test_a_malformed_expression_is_a_clear_error(expression: str) -> None:
     with pytest.raises(SettingsError, match=r"MARQUEE_SCHEDULE=.*cannot be used"):
         read_trigger(expression)

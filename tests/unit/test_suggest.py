@@ -29,6 +29,7 @@ def complete(key: str, *actors: Completed) -> list[Suggestion]:
         ("skarsga", "Stellan Skarsgård", ((8, 15),)),
         ("weis", "Rachel Weiß", ((7, 11),)),
         ("o'br", "Conan O'Brien", ((6, 10),)),
+        ("1 2", "½ Pint", ((0, 1),)),
     ],
 )
 def test_what_matched_is_marked(typed: str, name: str, highlight: tuple[tuple[int, int], ...]) -> None:

@@ -200,10 +200,15 @@ class AsyncClient(Reading, Administration):
     async def _try(self, call: Call[T], tries: Tries) -> T:
         body = bytearray()
         try:
-            async with self._http.stream(**_request(self._options, call, tries.left_s)) as response:
+            # httpx counts each wait by itself: a head that comes byte by byte would take for ever.
+            async with (
+                asyncio.timeout(tries.left_s),
+                self._http.stream(**_request(self._options, call, tries.left_s)) as response,
+            ):
                 async for chunk in response.aiter_bytes():
                     body += chunk
-                    tries.check_time()
+        except TimeoutError as error:
+            raise tries.late() from error
         except _BROKEN as error:
             raise _translate(error, tries) from error
         return read_answer(call, response.status_code, response.headers, bytes(body))

@@ -46,7 +46,10 @@ class Options:
     token: str | None = field(default=None, repr=False)
     """Sent as `Authorization: Bearer`."""
     timeout_s: float = 30.0
-    """Seconds that a call may take, all its tries and waits together."""
+    """Seconds that a call may take, all its tries and waits together.
+
+    Without asyncio, a server that sends the head of an answer byte by byte can hold a call for longer.
+    """
     retries: int = 2
     """Tries after the first."""
     max_retry_wait_s: float = 10.0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from marquee.engine.cluster import Cluster
 from marquee.engine.generations import index_name
 from marquee.engine.mappings import KINDS
+from marquee.errors import EngineNotReadyError
 
 LOOK_EVERY_S = 0.25
 # One that is not begun although nothing else is copied has no node to go to: the engine decides at once.
@@ -22,6 +23,20 @@ def render_allocation(allocation: Sequence[str]) -> dict[str, str]:
     """Return the index settings for `attribute=value|value` pairs: nodes with one of the values may."""
     pairs = (each.split("=", 1) for each in allocation)
     return {f"routing.allocation.include.{name}": values.replace("|", ",") for name, values in pairs}
+
+
+async def is_readable(cluster: Cluster, prefix: str, generation: str) -> bool:
+    """Return whether every shard of a generation is there to be read; False where it is gone.
+
+    Not by its health: what is still to be restored is yellow. Raises EngineError.
+    """
+    indexes = ",".join(index_name(prefix, kind, generation) for kind in KINDS)
+    params = {"format": "json", "h": "prirep,state"}
+    try:
+        shards = await cluster.request("GET", f"/_cat/shards/{indexes}", params=params)
+    except EngineNotReadyError:
+        return False
+    return all(each["state"] in ("STARTED", "RELOCATING") for each in shards if each["prirep"] == "p")
 
 
 async def settle(cluster: Cluster, prefix: str, generation: str) -> bool:

@@ -48,6 +48,8 @@ class BuildMeta(msgspec.Struct, frozen=True, kw_only=True):
     """The report of the gate before the swap, as JSON; empty before it was asked."""
     swapped_at: datetime | None = None
     """When it last became live (UTC); None for one that never was."""
+    restored_at: datetime | None = None
+    """When it was last brought back from a backup (UTC); None for one that never was."""
     set_aside: SetAside = ""
     """Why it is not to be live although it is complete."""
 

@@ -25,6 +25,7 @@ from marquee.errors import (
     EngineUnavailableError,
     LeaseHeldError,
     LeaseLostError,
+    MarqueeError,
 )
 
 RECORD_ID = "lease"
@@ -263,3 +264,14 @@ async def hold(records: Records, holder: str, ttl_s: float) -> AsyncIterator[Lea
         beating.cancel()
         await asyncio.wait([beating])
         await lease.release()
+
+
+@contextlib.asynccontextmanager
+async def handing_back(lease: Lease) -> AsyncIterator[None]:
+    """Give the lease up where something fails (Ctrl-C, say): nobody has to wait until it runs out."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(MarqueeError):
+            await asyncio.shield(lease.hand_back())
+        raise

@@ -7,7 +7,7 @@ name is, one of type `fs` is made, a folder below the `path.repo` of every node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ class Moved(msgspec.Struct, frozen=True):
 
     done_bytes: int
     total_bytes: int
+    has_no_place: bool = False
+    """Whether shards wait for a node, and none is on its way to one."""
 
 
 def _name(prefix: str, generation: str) -> str:
@@ -116,14 +118,23 @@ async def remove(cluster: Cluster, repository: str, prefix: str, generation: str
 
 
 async def begin_restore(
-    cluster: Cluster, repository: str, prefix: str, generation: str, replicas: int
+    cluster: Cluster,
+    repository: str,
+    prefix: str,
+    generation: str,
+    replicas: int,
+    allocation: Mapping[str, str],
 ) -> None:
-    """Begin to bring a generation's indexes back, behind no alias; it goes on by itself."""
+    """Begin to bring a generation's indexes back, behind no alias; it goes on by itself.
+
+    `allocation` are the settings that say where its shards may be.
+    """
+    settings = {f"index.{name}": value for name, value in allocation.items()}
     body = {
         "indices": _indexes(prefix, generation),
         "include_global_state": False,
         "include_aliases": False,
-        "index_settings": {"index.number_of_replicas": replicas},
+        "index_settings": {"index.number_of_replicas": replicas, **settings},
     }
     path = f"/_snapshot/{repository}/{_name(prefix, generation)}/_restore"
     await cluster.request("POST", path, body=body, timeout_s=REPOSITORY_TIMEOUT_S)
@@ -145,8 +156,11 @@ async def measure_restore(cluster: Cluster, prefix: str, generation: str) -> Mov
     sizes = [shard["index"]["size"] for index in recovery.values() for shard in index["shards"]]
     if len(primaries) >= len(KINDS) and all(each["state"] == "STARTED" for each in primaries):
         return None
+    states = {each["state"] for each in primaries}
     return Moved(
-        sum(each["recovered_in_bytes"] for each in sizes), sum(each["total_in_bytes"] for each in sizes)
+        sum(each["recovered_in_bytes"] for each in sizes),
+        sum(each["total_in_bytes"] for each in sizes),
+        has_no_place="UNASSIGNED" in states and "INITIALIZING" not in states,
     )
 
 

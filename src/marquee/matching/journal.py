@@ -33,6 +33,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     born: str | None = None
     title: str | None = None
     candidates: int = 0
+    format: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    no_quotes: bool = False
 
 
 class Generation(msgspec.Struct, frozen=True):
@@ -127,11 +131,12 @@ class Journal:
             raise ConflictError(f"{self.path} is of another release of Marquee: {begin_anew}")
         if (own.digest, own.rows) != (job.digest, job.rows):
             raise ConflictError(f"the input is not the one that {self.path} was begun with: {begin_anew}")
-        for option in ("name", "born", "title", "candidates"):
-            if (before := getattr(own, option)) != (now := getattr(job, option)):
-                told = f"--{option} {before}" if before is not None else f"no --{option}"
+        for field in ("name", "born", "title", "candidates", "format", "encoding", "delimiter", "no_quotes"):
+            before, now = getattr(own, field), getattr(job, field)
+            if before != now:
+                told, instead = _tell_option(field, before), _tell_option(field, now)
                 raise ConflictError(
-                    f"{self.path} was begun with {told}, not {now}: use that, or {begin_anew}"
+                    f"{self.path} was begun with {told}, not {instead}: use that, or {begin_anew}"
                 )
 
     def _remember(self, generation: str) -> None:
@@ -170,3 +175,10 @@ class Journal:
     def remove(self) -> None:
         """Remove it: the output is in its place."""
         self.path.unlink(missing_ok=True)
+
+
+def _tell_option(field: str, value: object) -> str:
+    option = f"--{field.replace('_', '-')}"
+    if value is None or value is False:
+        return f"no {option}"
+    return option if value is True else f"{option} {value}"

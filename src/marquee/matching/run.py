@@ -78,6 +78,10 @@ class Run:
             born=self._plan.wanted.born,
             title=self._plan.wanted.title,
             candidates=self._plan.added.candidates,
+            format=self._plan.reading.format,
+            encoding=self._plan.reading.encoding,
+            delimiter=self._plan.reading.delimiter,
+            no_quotes=not self._plan.reading.has_quotes,
         )
         with Journal(self._journal_path) as journal:
             if self._plan.resume and not journal.is_new:

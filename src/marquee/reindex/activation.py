@@ -8,7 +8,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from marquee.engine import generations, switch
+from marquee.engine import copies, generations, switch
 from marquee.engine.generations import Generation, SetAside
 from marquee.engine.records import Records
 from marquee.errors import ConflictError, EngineError, EngineNotReadyError, NotFoundError
@@ -29,7 +29,7 @@ async def activate(
         NotFoundError: there is no such generation.
         RequestError: `force` without a reason.
         ConflictError: it is not complete, has a mapping this release cannot read, was refused by the gate
-            (unless `force`), is live already, or another one was made live at the same moment.
+            (unless `force`), is live already, cannot be read, or another one was made live meanwhile.
     """
     return await _activate(records, generation, by, reason, force)
 
@@ -56,6 +56,10 @@ async def _activate(
     live = generations.pick_live(every)
     chosen = generations.pick(every, generation) if generation else _find_older(every, live)
     _check(chosen, force)
+    if not await copies.is_readable(records.cluster, records.prefix, chosen.id):
+        raise ConflictError(
+            f"{chosen.id} cannot be searched: a shard is missing or not restored yet, or it was deleted"
+        )
     is_back = live is not None and chosen.built_at < live.built_at
     await warm(records.cluster, records.prefix, chosen.id)
     async with contextlib.AsyncExitStack() as audited:

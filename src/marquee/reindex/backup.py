@@ -7,8 +7,11 @@ be back soon: to restore takes seconds, to rebuild all of IMDb half an hour.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -22,6 +25,7 @@ from marquee.errors import ConflictError, EngineError, NotFoundError
 from marquee.progress import SILENT, Progress
 from marquee.reindex import audit
 from marquee.reindex.activation import activate
+from marquee.reindex.jobs import Jobs
 from marquee.settings import Settings
 
 LOOK_EVERY_S = 0.25
@@ -60,17 +64,23 @@ async def back_up(
     await snapshots.ensure_repository(
         cluster, repository, settings.backup_location or f"{repository}-{prefix}"
     )
+    is_theirs = False
     for each in await snapshots.list_snapshots(cluster, repository, prefix):
         if each.generation == chosen.id and each.state == "SUCCESS":
             return each
-        if each.generation == chosen.id:  # cut off, or a disk that was full
+        if each.generation == chosen.id and each.state == "IN_PROGRESS":
+            is_theirs = True  # somebody else's command, or one that was killed: it goes on by itself
+        elif each.generation == chosen.id:  # cut off, or a disk that was full
             await snapshots.remove(cluster, repository, prefix, chosen.id)
-    await snapshots.begin(cluster, repository, prefix, chosen.id)
+    if not is_theirs:
+        await snapshots.begin(cluster, repository, prefix, chosen.id)
     try:
         await _follow("back up", lambda: snapshots.measure(cluster, repository, prefix, chosen.id), progress)
         return await _find_whole(records, repository, chosen.id)
     except BaseException:
-        await asyncio.shield(snapshots.remove(cluster, repository, prefix, chosen.id))
+        if not is_theirs:
+            with contextlib.suppress(EngineError):  # why it failed matters more
+                await asyncio.shield(snapshots.remove(cluster, repository, prefix, chosen.id))
         raise
 
 
@@ -112,7 +122,10 @@ async def restore(
     async with _hold_lease(records, settings, by) as held:
         marker = await switch.read_switch(records)
         async with audit.record(records, "restore", by, generation=generation, reason=reason):
-            await snapshots.begin_restore(cluster, repository, prefix, generation, settings.replicas)
+            allocation = copies.render_allocation(settings.allocation)
+            await snapshots.begin_restore(
+                cluster, repository, prefix, generation, settings.replicas, allocation
+            )
             try:
                 await _follow(
                     "restore", lambda: snapshots.measure_restore(cluster, prefix, generation), progress
@@ -120,20 +133,27 @@ async def restore(
                 if settings.replicas:
                     progress.start("replicas")
                     await copies.settle(cluster, prefix, generation)
+                # Or the worker's cleaning would take it for one too many.
+                await generations.update_meta(cluster, prefix, generation, restored_at=datetime.now(UTC))
             except BaseException:
-                every = await asyncio.shield(generations.list_generations(cluster, prefix))
-                doomed: list[Generation] = [each for each in every if each.id == generation]
-                await asyncio.shield(switch.delete(records, doomed, switch=marker, fence=held.token))
+                with contextlib.suppress(EngineError):  # why it failed matters more
+                    await asyncio.shield(_take_away(records, generation, marker, held.token))
                 raise
-    is_live = live or generations.pick_live(every) is None
-    if is_live:
-        await activate(records, generation, by, reason or "restored from a backup")
+        is_live = live or generations.pick_live(every) is None
+        if is_live:
+            await activate(records, generation, by, reason or "restored from a backup")
     return Restored(generation=generation, live=is_live)
+
+
+async def _take_away(records: Records, generation: str, marker: str, fence: str) -> None:
+    every = await generations.list_generations(records.cluster, records.prefix)
+    doomed: list[Generation] = [each for each in every if each.id == generation]
+    await switch.delete(records, doomed, switch=marker, fence=fence)
 
 
 @asynccontextmanager
 async def _hold_lease(records: Records, settings: Settings, by: str) -> AsyncIterator[Lease]:
-    held = await Lease.take(records, by, settings.lease_ttl_s)
+    held = await Jobs(records).hold(by, settings.lease_ttl_s)
     keeping = asyncio.create_task(held.keep())
     try:
         yield held
@@ -144,9 +164,21 @@ async def _hold_lease(records: Records, settings: Settings, by: str) -> AsyncIte
 
 
 async def _follow(stage: str, look: Callable[[], Awaitable[Moved | None]], progress: Progress) -> None:
-    """Look until nothing moves any more, and show it."""
+    """Look until nothing moves any more, and show it.
+
+    Raises:
+        EngineError: no node takes what is to be restored.
+    """
     shown_bytes = total_bytes = 0
+    moved_at = time.monotonic()
     while (moved := await look()) is not None:
+        if not moved.has_no_place:
+            moved_at = time.monotonic()
+        elif time.monotonic() - moved_at >= copies.NO_PLACE_AFTER_S:  # Elasticsearch has given it up by then
+            raise EngineError(
+                "no node takes the shards: disks are too full, or none has what MARQUEE_ALLOCATION asks for "
+                "(`GET _cluster/allocation/explain` says which)"
+            )
         if moved.total_bytes > total_bytes:  # not known at the first looks
             total_bytes, shown_bytes = moved.total_bytes, 0
             progress.start(stage, total_bytes, "bytes")

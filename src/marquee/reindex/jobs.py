@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import uuid
@@ -19,7 +18,6 @@ from marquee.errors import (
     EngineConflictError,
     LeaseHeldError,
     LeaseLostError,
-    MarqueeError,
     NotFoundError,
     OtherReleaseError,
 )
@@ -74,6 +72,20 @@ class Jobs:
             OtherReleaseError: it is another release's.
         """
         job = _make(request, by, "")
+        held = await self.hold(holder, ttl_s)
+        async with lease.handing_back(held):
+            await held.pass_place_on(job.id, msgspec.to_builtins(job))
+            with contextlib.suppress(EngineConflictError):
+                await self.records.create(_record_id(job.id), KIND, job, job.requested_at)
+        return job, held
+
+    async def hold(self, holder: str, ttl_s: float) -> lease.Lease:
+        """Take the lease where no job is under way; one whose process has died is buried.
+
+        Raises:
+            LeaseHeldError: a job is under way.
+            OtherReleaseError: it is another release's.
+        """
         watch = await lease.wait_until_free(self.records)
         # Read only now: a worker that was told to stop may have handed it back meanwhile.
         active = await self.find_active()
@@ -81,17 +93,10 @@ class Jobs:
             raise _held_by(active)
         # The dead one keeps its place until it is buried: should this process die as well, it is found again.
         held = await lease.Lease.take(self.records, holder, ttl_s, active.id if active else "", watch)
-        try:
+        async with lease.handing_back(held):
             if active is not None and not active.has_ended:
                 await self.bury(active, say_died(active))
-            await held.pass_place_on(job.id, msgspec.to_builtins(job))
-            with contextlib.suppress(EngineConflictError):
-                await self.records.create(_record_id(job.id), KIND, job, job.requested_at)
-        except BaseException:  # Ctrl-C, say: nobody has to wait until the lease runs out
-            with contextlib.suppress(MarqueeError):
-                await asyncio.shield(held.hand_back())
-            raise
-        return job, held
+        return held
 
     async def bury(self, job: Job, reason: str, state: State = "failed") -> None:
         """End a job that nobody runs, leaving what stands of its run; only under the lease.

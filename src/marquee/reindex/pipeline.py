@@ -136,11 +136,15 @@ class Rebuild:
             return None
         if live is not None and live.meta is not None and live.meta.basis == basis:
             await self._confirm(live, source)
-            return describe_known(live, "nothing to do: the source is unchanged")
+            why = source.note or "the source is unchanged"  # what could not be fetched may have changed
+            return describe_known(live, f"nothing to do: {why}")
         for each in every:
             is_newer = live is None or each.built_at > live.built_at
             if is_newer and each.complete and each.meta and each.meta.basis == basis:
-                return await self._reuse(each, each.meta, live, marker)
+                known = await self._reuse(each, each.meta, live, marker)
+                if known is not None and source.note:
+                    known = msgspec.structs.replace(known, note=f"{known.note}; {source.note}")
+                return known
         return None
 
     async def _reuse(
@@ -167,12 +171,17 @@ class Rebuild:
     async def _build(
         self, outcome: Outcome, assembly: Assembly, meta: BuildMeta, live: Generation | None, marker: str
     ) -> Outcome:
-        """Load, judge and swap; what is neither whole nor judged is deleted."""
+        """Load, judge and swap; what is neither whole nor judged is deleted, and all of it where somebody
+        cancels: it would go live by itself at the next look."""
+        generation = ""
         try:
             generation = await self._load(assembly, meta)
             outcome = msgspec.structs.replace(outcome, generation=generation)
             return await self._promotion.promote(generation, outcome, meta, live, marker)
         except GateRefusedError:
+            raise
+        except asyncio.CancelledError:
+            await asyncio.shield(self._discard(generation))
             raise
         except BaseException:
             await asyncio.shield(self._discard())
@@ -205,12 +214,25 @@ class Rebuild:
             await copies.settle(self._cluster, self._records.prefix, generation)
         return generation
 
-    async def _discard(self) -> None:
-        """Delete what was begun. Why it failed matters more than that this fails: the next run does it."""
+    async def _discard(self, judged: str = "") -> None:
+        """Delete what was begun, and what was `judged` but is not live.
+
+        Why it failed matters more than that this fails: the next run does it.
+        """
         try:
+            if judged:
+                await self._withdraw(judged)
             await retention.remove_orphans(self._settings, self._records, self._fence, self._by, self._job)
         except MarqueeError as error:
             _log.warning("what was begun is left to the next reindex: %s", error)
+
+    async def _withdraw(self, judged: str) -> None:
+        every = await generations.list_generations(self._cluster, self._records.prefix)
+        chosen = next((each for each in every if each.id == judged and each.set_aside == ""), None)
+        if chosen is not None and not chosen.live:
+            await generations.update_meta(
+                self._cluster, self._records.prefix, judged, set_aside="unjudged", gate={}
+            )
 
     async def _confirm(self, live: Generation, source: Source) -> None:
         """Note that what is live still is what the source publishes: its data are as old as that."""

@@ -35,7 +35,8 @@ def choose_surplus(every: Sequence[Generation], keep: int, spared: Collection[st
     """Return the complete generations that are not kept.
 
     `keep` counts the live one, and beside it the newest that may be gone back to. Of those that were refused
-    or held back by a pin the newest is kept for inspection. `spared` are kept whatever they are.
+    or held back by a pin the newest is kept for inspection. What somebody brought back from a backup is kept
+    until the next swap. `spared` are kept whatever they are.
 
     Args:
         every: newest first.
@@ -49,8 +50,16 @@ def choose_surplus(every: Sequence[Generation], keep: int, spared: Collection[st
     usable = [each for each in others if each.set_aside == ""]
     usable += [each for each in rolled_back if each not in newer]
     unused = [each for each in others if each.set_aside in ("refused", "held")]
-    kept = {each.id for each in (*newer, *usable[: keep - (live is not None)], *unused[:1])}
+    restored = [each for each in others if _is_restored_since(each, live)]
+    kept = {each.id for each in (*newer, *usable[: keep - (live is not None)], *unused[:1], *restored)}
     return [each for each in others if each.id not in kept and each.id not in spared]
+
+
+def _is_restored_since(generation: Generation, live: Generation | None) -> bool:
+    if generation.meta is None or (restored_at := generation.meta.restored_at) is None:
+        return False
+    swapped_at = live.meta.swapped_at if live and live.meta else None
+    return swapped_at is None or swapped_at < restored_at
 
 
 async def remove_orphans(settings: Settings, records: Records, fence: str, by: str, job: str | None) -> None:

@@ -44,6 +44,11 @@ def read_trigger(expression: str) -> CronTrigger | None:
     if expression.strip().lower() == OFF:
         return None
     fields = expression.split()
+    if len(fields) == 5 and not fields[2].startswith("*") and not fields[4].startswith("*"):
+        # To cron it is either, to APScheduler both, which is hardly ever.
+        raise SettingsError(
+            f"MARQUEE_SCHEDULE={expression!r} cannot be used: it names days of the month and of the week"
+        )
     try:
         fields[4:5] = [_name_weekdays(each) for each in fields[4:5]]
         return CronTrigger.from_crontab(" ".join(fields), timezone=UTC)

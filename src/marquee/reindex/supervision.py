@@ -126,7 +126,10 @@ class Supervision:
             by=self._job.requested_by,
             request=self._job.request,
         )
-        child = await Child.start(order)
+        try:
+            child = await Child.start(order)
+        except OSError as error:  # no memory for one more process, say
+            return Result(state="failed", reason=f"the rebuild's process could not be started: {error}")
         reading = asyncio.create_task(child.read(self._hear))
         writing = asyncio.create_task(self._write_and_watch(child))
         try:

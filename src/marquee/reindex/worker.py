@@ -181,8 +181,12 @@ class Worker:
             if not state.holder and not state.job:
                 with contextlib.suppress(LeaseHeldError):
                     held = await self._take(state)
-                    await retention.remove_surplus(self._settings, self._records, held.token, self.name, None)
-                    await held.release()
+                    try:
+                        await retention.remove_surplus(
+                            self._settings, self._records, held.token, self.name, None
+                        )
+                    finally:  # else nothing could be begun before it has run out
+                        await asyncio.shield(held.release())
 
     async def _forget(self) -> None:
         """Delete old records; to find them takes reading thousands."""

@@ -27,6 +27,9 @@ Json = dict[str, Any]
 CANDIDATES_PER_ROUTE = 50
 MAX_BEARERS = 100
 """Candidates with the very words of the query: the window that can be asked for."""
+MAX_HINTED_BEARERS = 500
+"""The same where something else is known of who is meant, who may be the least popular of four hundred of
+that name. (The year of birth and the titles are not indexed.)"""
 TOKENS_PER_ROUTE = 100
 GRAMS_TO_SHARE = "30%"
 # Popularity is added, never multiplied. Of tokens it decides which are worth a look, on the scale of BM25
@@ -50,7 +53,7 @@ TITLE_FIELDS = fields_of(Title)
 TOKEN_FIELDS = fields_of(Token)
 
 
-def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]:
+def build_search(key: str, professions: tuple[str, ...] = (), *, has_hints: bool = False) -> dict[str, Json]:
     """Return the bodies of the cheap routes: exact, and near (one letter in the whole name)."""
     joined = key.replace(" ", "")
     words = " ".join(_distinct(key))
@@ -60,7 +63,8 @@ def build_search(key: str, professions: tuple[str, ...] = ()) -> dict[str, Json]
     if " " in key:  # the last word may be unfinished
         queries.append({"constant_score": {"filter": _all_prefixes(key), "boost": 0.5}})
     exact: Json = {"dis_max": {"queries": queries}}
-    routes = {"exact": _people(_popular_first(exact), professions, MAX_BEARERS)}
+    size = MAX_HINTED_BEARERS if has_hints else MAX_BEARERS
+    routes = {"exact": _people(_popular_first(exact), professions, size)}
     # Among the names one letter from "lee" there is no telling who is meant.
     if len(joined) > 3:
         near: Json = {

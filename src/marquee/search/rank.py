@@ -8,6 +8,7 @@ the ranks of all that was found; bearers of one name share it.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -41,6 +42,7 @@ DID_YOU_MEAN_SCORE = 0.5
 # names that people typed, names weighing alike, .03 query by query; .04 on the committed queries. A sharpness
 # of 22 is too modest on both, one of 40 too sure of hard names.
 SHARPNESS = 28.0
+_YEAR_OF_TITLE = re.compile(r"\s*\([12][0-9]{3}\)\s*$")
 NOBODY = 0.84
 
 
@@ -64,9 +66,17 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, born: int | None, born_tolerance: int, titles: Iterable[str]) -> Hints:
-        """Return the hints of a request, whose titles are as somebody wrote them."""
-        normalised = tuple(names.normalise(title) for title in titles)
-        return cls(born=born, born_tolerance=born_tolerance, titles=normalised)
+        """Return the hints of a request, whose titles are as somebody wrote them.
+
+        A title without letters is none.
+        """
+        keys = tuple(key for title in titles if (key := read_title(title)))
+        return cls(born=born, born_tolerance=born_tolerance, titles=keys)
+
+    @property
+    def are_given(self) -> bool:
+        """Whether there is any."""
+        return self.born is not None or bool(self.titles)
 
 
 def rank_actors(key: str, candidates: Iterable[tuple[Actor, tuple[str, ...]]], hints: Hints) -> list[Ranked]:
@@ -175,6 +185,11 @@ def _weigh(
         routes=routes,
     )
     return Ranked(actor=actor, key=key, score=0.0, match=match, explanation=explanation)
+
+
+def read_title(title: str) -> str:
+    """Return the key of a title, without the year that people, and our own answers, write behind it."""
+    return names.normalise(_YEAR_OF_TITLE.sub("", title))
 
 
 def _is_born(actor: Actor, hints: Hints) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from marquee import names
 from marquee.catalog.documents import Actor
-from marquee.search.rank import Hints, Ranked, is_known_for
+from marquee.search.rank import Hints, Ranked, is_known_for, read_title
 
 MATCH_SCORE = 0.9
 """From this score on a candidate may be a match that nobody need look at; what was measured stands in
@@ -34,7 +34,6 @@ Told = list[bool | None]
 
 _ID = re.compile("nm[0-9]{7,10}")
 _YEAR = re.compile(r"(?<![0-9])[12][0-9]{3}(?![0-9])")
-_YEAR_OF_TITLE = re.compile(r"\s*\([12][0-9]{3}\)\s*$")
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +63,7 @@ class EntityQuery(msgspec.Struct, frozen=True, kw_only=True):
         said = [each for each in self.claims if each.quantifier != "none"]
         born = [year for each in said if each.property == "birth_year" for year in _years(each.values)]
         titles = [title for each in said if each.property == "known_for" for title in each.values]
-        return Hints.read(born[0] if born else None, YEARS_APART, map(_strip_year, titles))
+        return Hints.read(born[0] if born else None, YEARS_APART, titles)
 
     def compare(self, actor: Actor) -> Told:
         """Return of each claim whether it is true of a person."""
@@ -214,7 +213,7 @@ def _agrees(actor: Actor, name: PropertyId, value: str) -> bool | None:
 
 
 def _is_known_for(actor: Actor, value: str) -> bool:
-    title = names.normalise(_strip_year(value))
+    title = read_title(value)
     return any(value == known.tconst for known in actor.known_for) or (
         bool(title) and is_known_for(actor, (title,))
     )
@@ -229,11 +228,6 @@ def _has_profession(actor: Actor, value: str) -> bool | None:
 def _years(values: Iterable[str]) -> list[int]:
     """Return the years in texts that may be dates: "1980-12-19T00:00:00Z", "c. 1980"."""
     return [int(found[0]) for value in values if (found := _YEAR.search(value))]
-
-
-def _strip_year(title: str) -> str:
-    """Return a title without the year that people write behind it."""
-    return _YEAR_OF_TITLE.sub("", title)
 
 
 # IMDb's, by the words people have for them; who is one of several is meant by each.

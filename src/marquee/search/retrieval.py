@@ -89,9 +89,11 @@ class Retrieval:
             EngineUnavailableError: the engine is away, too slow, or answered in part.
             EngineNotReadyError: no generation is live.
         """
-        cheap = self.collect(
-            "actors", [query.build_search(each.key, each.professions) for each in questions], Actor
-        )
+        routes = [
+            query.build_search(each.key, each.professions, has_hints=each.hints.are_given)
+            for each in questions
+        ]
+        cheap = self.collect("actors", routes, Actor)
         # What a single word may stand for is nearly always needed: asked for at once.
         singles = [each.words[0] for each in questions if len(each.words) == 1]
         found, _ = await asyncio.gather(cheap, self._expand(singles))
@@ -137,11 +139,14 @@ class Retrieval:
             (word, (index, body)) for word in missing for body in query.build_expansion(word).values()
         ]
         tokens: dict[str, dict[str, Token]] = {word: {} for word in missing}
+        generation = self._expansions_of
         found = await self._search([search for _, search in searches], Token)
         for (word, _), hits in zip(searches, found, strict=True):
             tokens[word].update((hit.id, hit.source) for hit in hits)
         for word in missing:
-            expansions[word] = self._expansions[word] = expand(word, tokens[word].values())
+            expansions[word] = expand(word, tokens[word].values())
+            if self._expansions_of == generation:  # else what was found is of the one before
+                self._expansions[word] = expansions[word]
         return expansions
 
     async def collect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -153,8 +153,19 @@ def _suggest(person: Completed, joined: str, fit: _Fit) -> Suggestion:
         birth_year=person.birth_year,
         death_year=person.death_year,
         known_for=_headline(person),
-        highlight=tuple([(located[at].starts[0], located[at].ends[letters - 1]) for at, letters in cover]),
+        highlight=_mark(located, cover),
     )
+
+
+def _mark(located: Sequence[names.Located], cover: _Cover) -> tuple[tuple[int, int], ...]:
+    """Return where the letters stand that are covered; one sign may hold two tokens: "½" is "1 2"."""
+    marked: list[tuple[int, int]] = []
+    for at, letters in cover:
+        start, end = located[at].starts[0], located[at].ends[letters - 1]
+        if marked and start < marked[-1][1]:
+            start, end = marked[-1][0], max(end, marked.pop()[1])
+        marked.append((start, end))
+    return tuple(marked)
 
 
 def _headline(person: Completed) -> str | None:

@@ -168,6 +168,7 @@ export class MarqueeAutocomplete extends HTMLElement {
   #isOff = false;
   #timer = 0;
   #asking = null; // the AbortController of the request under way
+  #lookingUp = null; // the same of the request for a name
   #failures = 0; // in a row
   #restUntil = 0; // the service is away; it is asked again then
 
@@ -330,6 +331,7 @@ export class MarqueeAutocomplete extends HTMLElement {
   /** Show somebody or a text without telling anybody; a name that isn't given is looked up. */
   #hold(nconst, text) {
     this.#stop();
+    this.#forgetLookUp();
     this.#show([], "");
     this.#isTouched = true;
     this.#chosen = nconst ? { nconst, name: text } : null;
@@ -339,17 +341,23 @@ export class MarqueeAutocomplete extends HTMLElement {
   }
 
   async #lookUp(nconst) {
-    const asking = (this.#asking = new AbortController());
+    const lookingUp = (this.#lookingUp = new AbortController());
     try {
       const url = this.#address(`v1/actors/${encodeURIComponent(nconst)}`);
-      const { actor } = await ask(url, asking.signal, (body) => typeof body?.actor?.name === "string");
-      if (asking !== this.#asking) return;
+      const { actor } = await ask(url, lookingUp.signal, (body) => typeof body?.actor?.name === "string");
+      if (lookingUp !== this.#lookingUp) return;
       this.#chosen = actor;
       this.#input.value = actor.name;
       this.#paintText();
     } catch (trouble) {
-      if (asking === this.#asking) this.#tell("error", trouble);
+      if (lookingUp === this.#lookingUp) this.#tell("error", trouble);
     }
+  }
+
+  /** Somebody else is meant by now. */
+  #forgetLookUp() {
+    this.#lookingUp?.abort();
+    this.#lookingUp = null;
   }
 
   #paintText() {
@@ -399,6 +407,7 @@ export class MarqueeAutocomplete extends HTMLElement {
   #release() {
     const wasChosen = this.#chosen;
     this.#chosen = null;
+    this.#forgetLookUp();
     this.#paintText();
     if (wasChosen || !this.text) this.#tell("clear", wasChosen, true);
     if (wasChosen) this.#tell("change", undefined, true);

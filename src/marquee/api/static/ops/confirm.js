@@ -33,6 +33,7 @@ export function confirm({ title, lines, action, reason = "optional", run }) {
     required: reason === "required",
   });
   const doIt = make("button", { type: "submit", class: "primary" }, action);
+  const leave = button("Leave it as it is", () => dialog.close());
   const dialog = make(
     "dialog",
     { "aria-labelledby": "dialog-title" },
@@ -60,7 +61,7 @@ export function confirm({ title, lines, action, reason = "optional", run }) {
       make(
         "div",
         { class: "actions" },
-        button("Leave it as it is", () => dialog.close()),
+        leave,
         doIt,
       ),
     ),
@@ -70,7 +71,7 @@ export function confirm({ title, lines, action, reason = "optional", run }) {
     event.preventDefault();
     if (reason === "required" && !field.value.trim())
       return show(refusal, make("p", { class: "notice bad" }, "Say why: without a reason it is refused."));
-    doIt.disabled = true;
+    doIt.disabled = leave.disabled = true; // it is on its way: nobody can leave it as it is any more
     dialog.setAttribute("aria-busy", true);
     try {
       const said = await run(field.value.trim());
@@ -83,13 +84,22 @@ export function confirm({ title, lines, action, reason = "optional", run }) {
         return;
       }
       show(refusal, make("p", { class: "notice bad" }, make("strong", {}, error.title), ": ", error.message));
+      if (!dialog.open) announce(`${error.title}: ${error.message}`);
     } finally {
-      doIt.disabled = false;
+      doIt.disabled = leave.disabled = false;
       dialog.removeAttribute("aria-busy");
       tellChanged(); // also where it failed: things may not be as they were shown
     }
   };
-  dialog.onclose = () => dialog.remove();
+  // The browser closes it at a second Escape whatever `cancel` says; and a button that was disabled has lost the focus.
+  const keepOpen = (event) => {
+    if (event.key === "Escape" && doIt.disabled) event.preventDefault();
+  };
+  addEventListener("keydown", keepOpen, true);
+  dialog.onclose = () => {
+    removeEventListener("keydown", keepOpen, true);
+    dialog.remove();
+  };
   document.body.append(dialog);
   dialog.showModal();
   if (reason === "none") dialog.querySelector("button").focus();
