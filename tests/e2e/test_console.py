@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.conftest import FAULTS, engine_environ, run_service
 from tests.e2e.test_cli import run
 from tests.e2e.test_operations import PEOPLE, write_people
 from tests.proxy import Proxy
+from tests.stubs import fulfil, problem
 
 pytestmark = pytest.mark.browser
 
@@ -212,11 +212,6 @@ def ask(page: Page, path: str) -> Any:
 def refresh(page: Page) -> None:
     """Have the page look again now, which it does by itself every five seconds."""
     page.evaluate("document.dispatchEvent(new Event('changed'))")
-
-
-def fulfil(answer: Any, status: int = 200) -> Callable[[Route], None]:
-    media_type = "application/json" if status < 400 else "application/problem+json"
-    return lambda route: route.fulfill(status=status, content_type=media_type, body=json.dumps(answer))
 
 
 def change(page: Page, path: str, **fields: Any) -> None:
@@ -436,11 +431,7 @@ def test_what_is_on_its_way_cannot_be_left_as_it_is(console: Watched, house: Hou
     for _ in range(3):
         page.keyboard.press("Escape")
     expect(dialog).to_be_visible()
-    held[0].fulfill(
-        status=409,
-        json={"type": "/problems/conflict", "title": "No", "status": 409, "detail": "not now"},
-        content_type="application/problem+json",
-    )
+    fulfil(problem("No", "not now", 409), 409)(held[0])
     expect(dialog.get_by_role("alert")).to_contain_text("not now")
     expect(dialog.get_by_role("button", name="Leave it as it is")).to_be_enabled()
     page.keyboard.press("Escape")

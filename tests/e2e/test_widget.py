@@ -186,9 +186,14 @@ def test_a_page_that_may_not_ask_keeps_a_plain_field(customer: Customer) -> None
     assert "blocked by CORS policy" in customer.errors.pop(), "the console says why"
 
 
-def test_a_value_is_shown_by_name(customer: Customer) -> None:
+def find_brad_pitt(customer: Customer) -> str:
     found = customer.page.request.get(f"{customer.marquee}/v1/actors/suggest?q=brad+pitt").json()
-    nconst = found["suggestions"][0]["nconst"]
+    nconst: str = found["suggestions"][0]["nconst"]
+    return nconst
+
+
+def test_a_value_is_shown_by_name(customer: Customer) -> None:
+    nconst = find_brad_pitt(customer)
     page = customer.visit(FORM.replace("label=", f'value="{nconst}" label='))
     expect(customer.box).to_have_value("Brad Pitt")
     assert customer.sent() == {"actor": nconst}
@@ -199,8 +204,7 @@ def test_a_value_is_shown_by_name(customer: Customer) -> None:
 
 
 def test_a_value_is_shown_by_name_though_nobody_may_change_it(customer: Customer) -> None:
-    found = customer.page.request.get(f"{customer.marquee}/v1/actors/suggest?q=brad+pitt").json()
-    nconst = found["suggestions"][0]["nconst"]
+    nconst = find_brad_pitt(customer)
     customer.visit(FORM.replace("label=", f'disabled value="{nconst}" label='))
     expect(customer.box).to_have_value("Brad Pitt")
     expect(customer.box).to_be_disabled()

@@ -233,19 +233,21 @@ def run_setup(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(secrets)): path.read_text() for path in files}
 
 
+def put_secret(folder: Path, name: str, text: str) -> None:
+    """Have one of the services' secrets there before the set-up."""
+    (folder / "secrets" / "marquee").mkdir(parents=True)
+    (folder / "secrets" / "marquee" / name).write_text(text)
+
+
 def test_the_setup_leaves_alone_what_is_there(tmp_path: Path) -> None:
-    folder = tmp_path / "secrets" / "marquee"
-    folder.mkdir(parents=True)
-    (folder / "tokens").write_text("me admin 00\n")
+    put_secret(tmp_path, "tokens", "me admin 00\n")
     made = run_setup(tmp_path)
     assert made["marquee/tokens"] == "me admin 00\n"
     assert "marquee/admin_token" not in made, "it would be in no tokens file"
 
 
 def test_the_setup_takes_an_admin_token_that_is_there(tmp_path: Path) -> None:
-    folder = tmp_path / "secrets" / "marquee"
-    folder.mkdir(parents=True)
-    (folder / "admin_token").write_text("a token of mine\n")
+    put_secret(tmp_path, "admin_token", "a token of mine\n")
     made = run_setup(tmp_path)
     assert made["marquee/admin_token"] == "a token of mine\n"
     assert made["marquee/tokens"].split()[2] == hashlib.sha256(b"a token of mine").hexdigest()

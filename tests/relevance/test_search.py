@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import msgspec
@@ -71,18 +71,21 @@ async def lookup(
 ) -> AsyncIterator[Lookup]:
     own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-relevance")
     folder = tmp_path_factory.mktemp("relevance")
-    write_people(folder)
+    write_people(folder, [(*person, title) for person, title in zip(PEOPLE, TITLES.split(), strict=True)])
     await reindex(own, cluster, open_source(folder), SILENT)
     yield Lookup(cluster, own.index_prefix)
     await remove_indexes(cluster, own.index_prefix)
 
 
-def write_people(folder: Path) -> None:
+Person = tuple[str, str, int, str]
+"""Name, year of birth, and the votes and name of the one title he is known for."""
+
+
+def write_people(folder: Path, persons: Iterable[Person]) -> None:
     people, titles, principals, ratings = [], [], [], []
-    for number, (name, born, votes) in enumerate(PEOPLE):
+    for number, (name, born, votes, title) in enumerate(persons):
         nconst, tconst = f"nm{number:07}", f"tt{number:07}"
         people.append((nconst, name, born, r"\N", "actor", tconst))
-        title = TITLES.split()[number]
         titles.append((tconst, "movie", title, title, "0", "2001", r"\N", r"\N", r"\N"))
         principals.append((tconst, "1", nconst, "actor", r"\N", r"\N"))
         ratings.append((tconst, "7.0", str(votes)))
@@ -136,36 +139,17 @@ async def test_a_hint_finds_the_least_popular_of_a_hundred_and_fifty_bearers(
 ) -> None:
     """Of whom no page shows more than a hundred, the most popular ones."""
     own = msgspec.structs.replace(settings, index_prefix=f"{settings.index_prefix}-namesakes")
-    write_namesakes(tmp_path, "John Smith", 150)
+    titles = [*(f"Film {number}" for number in range(149)), "The Zeppelin Overture"]
+    write_people(
+        tmp_path,
+        [("John Smith", str(1800 + n), 1_000_000 - 1_000 * n, title) for n, title in enumerate(titles)],
+    )
     await reindex(own, cluster, open_source(tmp_path), SILENT)
     lookup = Lookup(cluster, own.index_prefix)
     for born, title in ((1949, ()), (None, ("The Zeppelin Overture (2001)",))):
         answer = await lookup.search(SearchRequest(q="john smith", born=born, born_tolerance=0, title=title))
         assert (answer.hits[0].birth_year, answer.ambiguous) == (1949, False)
     await remove_indexes(cluster, own.index_prefix)
-
-
-def write_namesakes(folder: Path, name: str, count: int) -> None:
-    """Bearers of one name, born from 1800 on, each less popular than the one before."""
-    numbers = range(count)
-    titles = [*(f"Film {number}" for number in numbers[:-1]), "The Zeppelin Overture"]
-    ids = [(f"nm{number:07}", f"tt{number:07}") for number in numbers]
-    write_tsv(
-        folder,
-        "name.basics",
-        [(nm, name, str(1800 + number), r"\N", "actor", tt) for number, (nm, tt) in enumerate(ids)],
-    )
-    write_tsv(
-        folder,
-        "title.basics",
-        [
-            (tt, "movie", title, title, "0", "2001", r"\N", r"\N", r"\N")
-            for (_, tt), title in zip(ids, titles, strict=True)
-        ],
-    )
-    write_tsv(folder, "title.principals", [(tt, "1", nm, "actor", r"\N", r"\N") for nm, tt in ids])
-    votes = [(tt, "7.0", str(1_000_000 - 1_000 * number)) for number, (_, tt) in enumerate(ids)]
-    write_tsv(folder, "title.ratings", votes)
 
 
 async def test_a_title_settles_which_bearer_is_meant(lookup: Lookup) -> None:

@@ -14,7 +14,6 @@ from marquee.api.admission import Admission
 from marquee.api.answers import Answers
 from marquee.api.cache import Cache, Entry
 from marquee.api.question import typed
-from marquee.api.reply import Reply
 from marquee.search.answer import SuggestAnswer
 from marquee.search.request import SuggestRequest
 from tests.unit.test_access import settings_of
@@ -56,7 +55,7 @@ def make(live: FakeLive) -> tuple[Answers, Cache]:
     return Answers(*parts), cache
 
 
-async def ask(answers: Answers, work: Any) -> tuple[dict[str, str], dict[str, Any], Reply]:
+async def ask(answers: Answers, work: Any) -> tuple[dict[str, str], dict[str, Any]]:
     scope = {
         "method": "GET",
         "raw_path": b"/s",
@@ -68,12 +67,12 @@ async def ask(answers: Answers, work: Any) -> tuple[dict[str, str], dict[str, An
     request: Any = SimpleNamespace(scope=scope)
     reply = await answers.send(request, question, work)
     headers = {name.decode(): value.decode() for name, value in reply.headers}
-    return headers, msgspec.json.decode(reply.body), reply
+    return headers, msgspec.json.decode(reply.body)
 
 
 async def test_what_was_live_all_the_time_is_kept_here_and_there() -> None:
     answers, cache = make(FakeLive(NEW))
-    headers, body, _ = await ask(answers, find_in(NEW))
+    headers, body = await ask(answers, find_in(NEW))
     assert (body["generation"], body["stale"]) == (NEW, False)
     assert "etag" in headers and headers["cache-control"] == "public, max-age=60"
     assert cache.entries == 1
@@ -83,7 +82,7 @@ async def test_what_was_live_all_the_time_is_kept_here_and_there() -> None:
 async def test_what_was_asked_for_during_a_swap_is_kept_nowhere(live: str | None) -> None:
     """That OLD has nobody of that name is not to be told of NEW, whose name it bears, until the next swap."""
     answers, cache = make(FakeLive(live))
-    headers, body, _ = await ask(answers, find_in(NEW))
+    headers, body = await ask(answers, find_in(NEW))
     assert body["generation"] == NEW
     assert "etag" not in headers and headers["cache-control"] == "no-store"
     assert cache.entries == 0
@@ -103,7 +102,7 @@ async def test_a_stale_answer_is_stale_for_all_who_share_it(monkeypatch: pytest.
     await looking.wait()
     await asyncio.sleep(0)
     found.set()
-    for headers, body, _ in await asyncio.gather(*asking):
+    for headers, body in await asyncio.gather(*asking):
         assert body["stale"] is True
         assert "etag" not in headers and headers["cache-control"] == "no-store"
         assert headers["warning"].startswith("110 ") and int(headers["age"]) > 0

@@ -476,6 +476,7 @@ def test_without_a_file_descriptor_what_is_under_way_is_answered_at_the_end(
         raise OSError(errno.EMFILE, "Too many open files")
 
     with run_server() as (port, server):
+        assert ask(port, GET + END)[0] == 200  # it has begun, and knows its lifespan
         ended = server.lifespan.shutdown_event
         with socket.create_connection(("127.0.0.1", port), timeout=10) as half:
             half.sendall(GET)

@@ -22,11 +22,20 @@ pytestmark = pytest.mark.anyio
 
 PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
 GOOD = reply('{"fine": true}', headers=PRODUCT)
+NOBODY = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}, "status": 200}
 PAGE = "<html><body>Welcome"
 
 
 class Person(msgspec.Struct):
     name: str
+
+
+def late(reaction: Any) -> Any:
+    def react(connection: socket.socket) -> None:
+        time.sleep(0.2)
+        reaction(connection)
+
+    return react
 
 
 @pytest.fixture
@@ -110,11 +119,7 @@ async def test_a_host_that_stalls_is_not_asked_twice(host: Misbehaving) -> None:
 
 
 async def test_the_time_is_for_both_tries_together(host: Misbehaving) -> None:
-    def cut_late(connection: socket.socket) -> None:
-        time.sleep(0.2)
-        cut(connection)
-
-    host.will(cut_late, hang)
+    host.will(late(cut), hang)
     began = time.monotonic()
     with pytest.raises(EngineUnavailableError, match="did not answer in time"):
         await ask(host.url, method="POST", timeout_s=0.4)
@@ -133,8 +138,7 @@ async def test_where_one_host_is_away_the_other_one_is_asked(host: Misbehaving) 
 
 def find(**changes: Any) -> list[Hit[Person]]:
     """The hits of an answer to one search."""
-    whole = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}, "status": 200}
-    answer = json.dumps({"responses": [whole | changes]})
+    answer = json.dumps({"responses": [NOBODY | changes]})
     return decoder_of(Person).decode(answer).responses[0].list_hits()
 
 
@@ -169,12 +173,8 @@ def refusal() -> EngineUnavailableError:
     return EngineUnavailableError("left alone")
 
 
-def late(reaction: Any) -> Any:
-    def react(connection: socket.socket) -> None:
-        time.sleep(0.2)
-        reaction(connection)
-
-    return react
+async def ask_little(cluster: Cluster, timeout_s: float = 2.0) -> Any:
+    return await cluster.search_many([("x", {})], Person, timeout_s, is_small=True)
 
 
 async def test_a_request_that_fails_counts_once_for_all_who_share_it(host: Misbehaving) -> None:
@@ -182,18 +182,14 @@ async def test_a_request_that_fails_counts_once_for_all_who_share_it(host: Misbe
     host.will(late(reply(b"{}", 503)))
     breaker = Breaker((EngineUnavailableError,), threshold=5, pause_s=60, refusal=refusal)
     async with Cluster(Endpoint(urls=(host.url,)), breaker) as cluster:
-
-        async def ask_little() -> Any:
-            return await cluster.search_many([("x", {})], Person, is_small=True)
-
-        failed = await asyncio.gather(*(ask_little() for _ in range(12)), return_exceptions=True)
+        failed = await asyncio.gather(*(ask_little(cluster) for _ in range(12)), return_exceptions=True)
         assert {type(each) for each in failed} == {EngineUnavailableError}
         assert (len(host.asked), breaker.state) == (4, "closed")
         with pytest.raises(EngineUnavailableError):
-            await ask_little()
+            await ask_little(cluster)
         assert breaker.state == "open"
         with pytest.raises(EngineUnavailableError):
-            await ask_little()
+            await ask_little(cluster)
         assert len(host.asked) == 5, "it is left alone"
 
 
@@ -202,31 +198,25 @@ async def test_who_waits_in_vain_for_a_turn_says_so(host: Misbehaving) -> None:
     host.will(hang)
     breaker = Breaker((EngineUnavailableError,), threshold=5, pause_s=60, refusal=refusal)
     async with Cluster(Endpoint(urls=(host.url,)), breaker) as cluster:
-        asking = [cluster.search_many([("x", {})], Person, 0.3, is_small=True) for _ in range(5)]
-        failed = await asyncio.gather(*asking, return_exceptions=True)
+        failed = await asyncio.gather(*(ask_little(cluster, 0.3) for _ in range(5)), return_exceptions=True)
     assert {type(each) for each in failed} == {EngineUnavailableError}
     assert breaker.state == "open"
 
 
 async def test_small_searches_try_whether_it_is_back(host: Misbehaving) -> None:
-    good = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}, "status": 200}
-    found = reply(json.dumps({"responses": [good]}), headers=PRODUCT)
+    found = reply(json.dumps({"responses": [NOBODY]}), headers=PRODUCT)
     host.will(reply(b"{}", 503), late(found), found)
     breaker = Breaker((EngineUnavailableError,), threshold=1, pause_s=0.1, refusal=refusal)
     async with Cluster(Endpoint(urls=(host.url,)), breaker) as cluster:
-
-        async def ask_little() -> Any:
-            return await cluster.search_many([("x", {})], Person, is_small=True)
-
         with pytest.raises(EngineUnavailableError):
-            await ask_little()
+            await ask_little(cluster)
         await asyncio.sleep(0.15)
-        tried = await asyncio.gather(*(ask_little() for _ in range(4)), return_exceptions=True)
+        tried = await asyncio.gather(*(ask_little(cluster) for _ in range(4)), return_exceptions=True)
         assert tried[0] == [[]]
         assert {type(each) for each in tried[1:]} == {EngineUnavailableError}, (
             "one tries, the others are told"
         )
-        assert await ask_little() == [[]]
+        assert await ask_little(cluster) == [[]]
     assert len(host.asked) == 3
 
 

@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from http import HTTPStatus
 
+from marquee.api.headers import Pairs
+
 MAX_HEADER_BYTES = 32 << 10
 MAX_HEADERS = 100
 MAX_TARGET_BYTES = 64 << 10
@@ -14,7 +16,6 @@ MAX_TARGET_BYTES = 64 << 10
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{0,5}))?")
 MAX_PORT = 65_535
 
-Pairs = list[tuple[bytes, bytes]]
 Refusal = tuple[HTTPStatus, str]
 
 LONG_TARGET: Refusal = (

@@ -8,8 +8,7 @@ import time
 from collections.abc import Sequence
 
 from marquee.engine.cluster import Cluster
-from marquee.engine.generations import index_name
-from marquee.engine.mappings import KINDS
+from marquee.engine.generations import index_names
 from marquee.errors import EngineNotReadyError
 
 LOOK_EVERY_S = 0.25
@@ -30,7 +29,7 @@ async def is_readable(cluster: Cluster, prefix: str, generation: str) -> bool:
 
     Not by its health: what is still to be restored is yellow. Raises EngineError.
     """
-    indexes = ",".join(index_name(prefix, kind, generation) for kind in KINDS)
+    indexes = index_names(prefix, generation)
     params = {"format": "json", "h": "prirep,state"}
     try:
         shards = await cluster.request("GET", f"/_cat/shards/{indexes}", params=params)
@@ -44,7 +43,7 @@ async def settle(cluster: Cluster, prefix: str, generation: str) -> bool:
 
     Before the swap: a node that dies after it must not take the only copy with it. Raises EngineError.
     """
-    indexes = ",".join(index_name(prefix, kind, generation) for kind in KINDS)
+    indexes = index_names(prefix, generation)
     moved_at = time.monotonic()
     while True:
         health = await cluster.request("GET", f"/_cluster/health/{indexes}")

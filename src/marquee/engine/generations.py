@@ -77,6 +77,11 @@ def index_name(prefix: str, kind: Kind, generation: str) -> str:
     return f"{prefix}-{kind}-{generation}"
 
 
+def index_names(prefix: str, generation: str) -> str:
+    """Return the names of all indexes of a generation, as the engine takes several."""
+    return ",".join(index_name(prefix, kind, generation) for kind in KINDS)
+
+
 def loading_alias(prefix: str, kind: Kind, generation: str) -> str:
     """Return the name a build writes through, gone with its index: a build that lost it is refused."""
     return f"{prefix}-loading-{kind}-{generation}"

@@ -257,13 +257,20 @@ async def hold(records: Records, holder: str, ttl_s: float) -> AsyncIterator[Lea
         LeaseLostError: it was taken over meanwhile.
     """
     lease = await take_when_free(records, holder, ttl_s)
+    async with keeping(lease):
+        yield lease
+
+
+@contextlib.asynccontextmanager
+async def keeping(lease: Lease) -> AsyncIterator[None]:
+    """Have its heart beat in this process, and give it up at the end."""
     beating = asyncio.create_task(lease.keep())
     try:
-        yield lease
+        yield
     finally:
         beating.cancel()
         await asyncio.wait([beating])
-        await lease.release()
+        await asyncio.shield(lease.release())
 
 
 @contextlib.asynccontextmanager

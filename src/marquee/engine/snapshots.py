@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from marquee.engine.cluster import SEARCH_TIMEOUT_S, Cluster
-from marquee.engine.generations import index_name, parse_index_name
+from marquee.engine.generations import index_name, index_names, parse_index_name
 from marquee.engine.mappings import KINDS
 from marquee.errors import EngineError, EngineRejectedError, NotFoundError
 
@@ -48,10 +48,6 @@ class Moved(msgspec.Struct, frozen=True):
 
 def _name(prefix: str, generation: str) -> str:
     return f"{prefix}-{generation}"
-
-
-def _indexes(prefix: str, generation: str) -> str:
-    return ",".join(index_name(prefix, kind, generation) for kind in KINDS)
 
 
 async def ensure_repository(cluster: Cluster, repository: str, location: str) -> None:
@@ -94,7 +90,7 @@ async def find_snapshot(cluster: Cluster, repository: str, prefix: str, generati
 
 async def begin(cluster: Cluster, repository: str, prefix: str, generation: str) -> None:
     """Begin a snapshot; it goes on by itself."""
-    body = {"indices": _indexes(prefix, generation), "include_global_state": False}
+    body = {"indices": index_names(prefix, generation), "include_global_state": False}
     path = f"/_snapshot/{repository}/{_name(prefix, generation)}"
     await cluster.request("PUT", path, body=body, timeout_s=REPOSITORY_TIMEOUT_S)
 
@@ -131,7 +127,7 @@ async def begin_restore(
     """
     settings = {f"index.{name}": value for name, value in allocation.items()}
     body = {
-        "indices": _indexes(prefix, generation),
+        "indices": index_names(prefix, generation),
         "include_global_state": False,
         "include_aliases": False,
         "index_settings": {"index.number_of_replicas": replicas, **settings},
@@ -146,7 +142,7 @@ async def measure_restore(cluster: Cluster, prefix: str, generation: str) -> Mov
     Raises:
         EngineError: a shard cannot be restored.
     """
-    names = _indexes(prefix, generation)
+    names = index_names(prefix, generation)
     path, params = f"/_cat/shards/{names}", {"format": "json", "h": "prirep,state,unassigned.reason,ur"}
     shards: list[dict[str, str]] = await cluster.request("GET", path, params=params)
     primaries = [each for each in shards if each["prirep"] == "p"]

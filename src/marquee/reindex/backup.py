@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import msgspec
 
-from marquee.engine import copies, generations, snapshots, switch
+from marquee.engine import copies, generations, lease, snapshots, switch
 from marquee.engine.generations import Generation, version_of
-from marquee.engine.lease import Lease
 from marquee.engine.mappings import READABLE_VERSIONS
 from marquee.engine.records import Records
 from marquee.engine.snapshots import Moved, Snapshot
@@ -119,7 +117,8 @@ async def restore(
     if any(each.id == generation for each in every):
         raise ConflictError(f"{generation} is there already; `marquee rollback {generation}` makes it live")
     # Under the lease: the worker's cleaning would take what is half restored for the rest of a crash.
-    async with _hold_lease(records, settings, by) as held:
+    held = await Jobs(records).hold(by, settings.lease_ttl_s)
+    async with lease.keeping(held):
         marker = await switch.read_switch(records)
         async with audit.record(records, "restore", by, generation=generation, reason=reason):
             allocation = copies.render_allocation(settings.allocation)
@@ -149,18 +148,6 @@ async def _take_away(records: Records, generation: str, marker: str, fence: str)
     every = await generations.list_generations(records.cluster, records.prefix)
     doomed: list[Generation] = [each for each in every if each.id == generation]
     await switch.delete(records, doomed, switch=marker, fence=fence)
-
-
-@asynccontextmanager
-async def _hold_lease(records: Records, settings: Settings, by: str) -> AsyncIterator[Lease]:
-    held = await Jobs(records).hold(by, settings.lease_ttl_s)
-    keeping = asyncio.create_task(held.keep())
-    try:
-        yield held
-    finally:
-        keeping.cancel()
-        await asyncio.wait([keeping])
-        await asyncio.shield(held.release())
 
 
 async def _follow(stage: str, look: Callable[[], Awaitable[Moved | None]], progress: Progress) -> None:
